@@ -1,0 +1,246 @@
+"""The contract every connector meets, and the codecs by which it explains its records.
+
+A connector reaches one tracker; a codec is its pure knowledge of one field: how the tracker's own
+JSON (`Native`) says a value, and what to send (`Patch`) to make it say another. `mapping/` applies
+word tables, people and links over the codecs, so no codec knows about configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+
+from pydantic import BaseModel
+
+from syncer.model import (
+    JSON,
+    Absent,
+    Account,
+    Address,
+    Comment,
+    Draft,
+    Edited,
+    Missing,
+    Native,
+    Page,
+    Patch,
+    Problem,
+    Receipt,
+    Record,
+    Ref,
+    Value,
+)
+
+Word: TypeAlias = Mapping[str, JSON]
+"""A native value seen as words to match patterns against: {"state": "closed", "reason": "completed"}.
+A list of strings matches a pattern that names one of its elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A field said in one way: title, body, due, estimate.
+
+    `write(value, now)` gets the record's present native fields and must leave alone what it does
+    not mean to change. Both raise `UnwritableError` where the native value cannot be written back.
+    """
+
+    natives: tuple[str, ...]
+    read: Callable[[Native], Value | Absent]
+    write: Callable[[Value, Native], Patch]
+
+
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """A field whose values are a team's words: status, kind, priority.
+
+    `word` says the native value as words. A bare string in a mapping stands for {primary: string}.
+    `category` is the word that `[categories.<field>]` of a mapping speaks of. `write(word, now,
+    others)` gets the chosen pattern and every other pattern of the field, whose labels must go.
+    """
+
+    natives: tuple[str, ...]
+    word: Callable[[Native], Word]
+    write: Callable[[Word, Native, Sequence[Word]], Patch]
+    primary: str
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A set of plain names: labels. `write(add, remove, now)` gets names as spelled elsewhere and
+    spells them as the tracker can; `spell` does that for one name (reversible up to `model.fold`)."""
+
+    natives: tuple[str, ...]
+    read: Callable[[Native], Sequence[str]]
+    write: Callable[[frozenset[str], frozenset[str], Native], Patch]
+    spell: Callable[[str], str] = field(default=lambda name: name)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """A set of accounts: assignees. `single` where the tracker holds at most one.
+
+    `write(add, remove, now)` gets account ids; for a single tracker at most one of each.
+    """
+
+    natives: tuple[str, ...]
+    read: Callable[[Native], Sequence[Account]]
+    write: Callable[[frozenset[str], frozenset[str], Native], Patch]
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A reference to another record of the same connection, by native id: parent."""
+
+    natives: tuple[str, ...]
+    read: Callable[[Native], str | None]
+    write: Callable[[str | None, Native], Patch]
+    entity: str = "issue"
+
+
+Codec: TypeAlias = Plain | Worded | Names | People | Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a connector found out about its connection when it opened.
+
+    `private`: strangers cannot read it. `me`: our own account. `codecs`: by field name of the
+    model; a field without one is absent here. `words`: per worded field, every word the place has
+    today (for coverage in `check`). `at_create`: the fields a create can carry; the rest follow as
+    an update. `accounts`: people with the e-mails the tracker shows us.
+    """
+
+    title: str
+    url: str
+    private: bool
+    me: Account
+    codecs: Mapping[str, Codec]
+    words: Mapping[str, Sequence[Word]] = field(default_factory=dict)
+    at_create: frozenset[str] = frozenset()
+    accounts: Sequence[Account] = ()
+    entity: str = "issue"
+
+
+class Catalogue(Protocol):
+    """Slow-changing facts about a connection, kept in the store with their age.
+
+    Values are JSON. `get` returns None for what is unknown or older than *max_age* seconds.
+    """
+
+    def get(self, name: str, *, max_age: float = 86_400.0) -> JSON: ...
+
+    def put(self, name: str, value: JSON) -> None: ...
+
+
+class Meter(Protocol):
+    """Counts the requests of one connection and hears of waits."""
+
+    def request(self) -> None: ...
+
+    def throttled(self, seconds: float, reason: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a connector is given: its name in the config, its settings (secrets resolved), and ports.
+
+    `reveal` turns a secret setting into its text at the moment of use. `transport` replaces the
+    network in tests. `clock` is the wall clock (aware UTC), `sleep` waits.
+    """
+
+    connection: str
+    options: Any
+    tables: Mapping[str, Mapping[str, Any]]
+    catalogue: Catalogue
+    meter: Meter
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+    transport: Any = None
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """One authenticated place in one tracker. Every method may raise a `ConnectorError`.
+
+    Ambiguity is honest: a write whose answer was lost raises `UnavailableError` with `sent=True`
+    (or `ProtocolError`), never a guess. A method never retries a write that may have had effect.
+    """
+
+    async def open(self) -> Place:
+        """Find out who we are and what the place offers, from the catalogue where fresh enough."""
+        ...
+
+    async def check(self) -> Sequence[Problem]:
+        """Try credentials, permissions and the clock for real; return what a person must know."""
+        ...
+
+    def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        """Yield every record and comment changed since *cursor*, or all of them for None.
+
+        At-least-once, in any order. Everything changed in the project, repository or team comes,
+        whatever the filter. Restricted comments never do. With None and no error, the listing is
+        complete: a record that was not yielded was not there.
+        """
+        ...
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
+        """Read records by id, in as few requests as the tracker allows; every ref is answered."""
+        ...
+
+    async def find(self, draft: Draft, since: datetime) -> Record | None:
+        """Return the record created under the draft's marker, if that call ever arrived.
+
+        *since* is when the intent was written; search indexes that lag must not be asked alone
+        when the tracker has a list that does not.
+        """
+        ...
+
+    async def create(self, draft: Draft) -> Receipt:
+        """Create one record carrying the draft's marker from its first moment."""
+        ...
+
+    def steps(self, patch: Patch) -> Sequence[Patch]:
+        """Split a patch into writes of one remote effect each, in the order to be sent."""
+        ...
+
+    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
+        """Send one step. *now* is the record's native fields as last read; only what the patch names
+        is changed, lists element by element."""
+        ...
+
+    async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
+        """Return the comment written under *marker* on *item*, if that call ever arrived."""
+        ...
+
+    async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
+        """Write one comment (canonical Markdown) carrying our marker."""
+        ...
+
+    async def history(self, address: Address, fields: frozenset[str]) -> Mapping[str, Edited]:
+        """Say when each of *fields* was last changed, as far as the tracker keeps that."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and other resources."""
+        ...
+
+
+class Plugin(Protocol):
+    """What the entry point names: one per tracker."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    abilities: ClassVar[frozenset[str]]
+    """Of "comments", "history", "transitions", "parent", "private" ..."""
+    settings: ClassVar[type[BaseModel]]
+    """Typed settings for [connections.<name>]; secrets are `SecretStr`, unknown keys refused."""
+    fields: ClassVar[frozenset[str]]
+    """Fields this tracker can have at all, for checks without a network."""
+
+    def connect(self, setting: Setting) -> Connector:
+        """Make a connector; no I/O happens before `open`."""
+        ...

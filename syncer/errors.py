@@ -139,6 +139,10 @@ class UnwritableError(SyncerError):
     """A native value holds what we cannot write back: it is read, never overwritten."""
 
 
+class WaitingError(SyncerError):
+    """The record a field refers to has no copy there yet: still owed."""
+
+
 class UnsafePlanError(SyncerError):
     """A guard said no: exit 3, and the message says which flag lets it through."""
 

@@ -1,0 +1,29 @@
+"""Linear: one team of a workspace, over its GraphQL API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from syncer.model import FIELDS
+from syncer_linear.connector import LinearConnector
+from syncer_linear.settings import LinearSettings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from syncer.connector import Connector, Setting
+
+__all__ = ["Linear", "LinearConnector", "LinearSettings"]
+
+
+class Linear:
+    """The plugin the entry point names."""
+
+    name: ClassVar[str] = "linear"
+    version: ClassVar[str] = "0.1.0"
+    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "parent", "private"})
+    settings: ClassVar[type[BaseModel]] = LinearSettings
+    fields: ClassVar[frozenset[str]] = frozenset(FIELDS)
+
+    def connect(self, setting: Setting) -> Connector:
+        return LinearConnector.of(setting)

@@ -1,0 +1,100 @@
+"""GitHub's REST API as this connector speaks it: headers, pages, redirects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import httpx
+
+from syncer.connector import Setting
+from syncer.errors import ConnectorError, ProtocolError
+from syncer.sdk.http import Http
+from syncer_github.limits import refusal
+from syncer_github.settings import GitHubSettings
+
+Raw: TypeAlias = dict[str, Any]
+"""A thing as GitHub's JSON says it."""
+
+API_VERSION = "2022-11-28"
+REDIRECTS = frozenset({301, 302, 307, 308})
+HOPS = 3
+MOST = 100
+"""The largest page GitHub gives."""
+
+
+class Api:
+    """One repository host's API under one token."""
+
+    def __init__(self, setting: Setting, options: GitHubSettings) -> None:
+        self._token = options.token
+        self._setting = setting
+        self.http = Http(setting, options.url, headers=self._headers, classify=self._classify)
+
+    async def _headers(self) -> Mapping[str, str]:
+        return {
+            "Authorization": f"Bearer {self._token.get_secret_value()}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": API_VERSION,
+        }
+
+    def _classify(self, response: httpx.Response) -> ConnectorError | None:
+        return refusal(response, self.http.server_time() or self._setting.clock())
+
+    async def read(
+        self, path: str, *, params: Mapping[str, Any] | None = None, ok: frozenset[int] = frozenset()
+    ) -> httpx.Response:
+        """GET *path*, following redirects within the origin. The last answer's status may be in *ok*."""
+        response = await self.http.get(path, params=params, ok=ok | REDIRECTS)
+        for _ in range(HOPS):
+            if response.status_code not in REDIRECTS:
+                return response
+            response = await self.http.get(self.target(response), ok=ok | REDIRECTS)
+        raise ProtocolError("more redirects than a moved repository explains", connection=self.http.connection)
+
+    def target(self, response: httpx.Response) -> str:
+        """Return where a redirect leads. Raises `ProtocolError` where that is another host, or nowhere."""
+        target = response.headers.get("location") or _said_url(response)
+        if not target:
+            raise ProtocolError("a redirect to nowhere", connection=self.http.connection)
+        return self.http.url(str(response.request.url.join(target)))
+
+    async def pages(self, path: str, params: Mapping[str, Any]) -> AsyncIterator[list[Raw]]:
+        """Yield the pages of a list as `Link` strings them together."""
+        response = await self.read(path, params={**params, "per_page": MOST})
+        while True:
+            yield self.listed(response)
+            following = response.links.get("next", {}).get("url")
+            if not following:
+                return
+            response = await self.read(following)
+
+    def listed(self, response: httpx.Response) -> list[Raw]:
+        """Return the answer's list of objects. Raises `ProtocolError` for anything else."""
+        body = self.http.parse(response)
+        if not isinstance(body, list) or not all(isinstance(one, dict) for one in body):
+            raise ProtocolError("answered something other than a list", connection=self.http.connection)
+        return body
+
+    def single(self, response: httpx.Response) -> Raw:
+        """Return the answer's object. Raises `ProtocolError` for anything else."""
+        body = self.http.parse(response)
+        if not isinstance(body, dict):
+            raise ProtocolError("answered something other than an object", connection=self.http.connection)
+        return body
+
+    def server_time(self) -> datetime | None:
+        return self.http.server_time()
+
+    async def close(self) -> None:
+        await self.http.close()
+
+
+def _said_url(response: httpx.Response) -> str | None:
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    url = body.get("url") if isinstance(body, dict) else None
+    return url if isinstance(url, str) else None

@@ -1,0 +1,266 @@
+"""One GitHub repository's issues, as the connector contract wants them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from syncer.connector import Place, Setting
+from syncer.errors import NotFoundError, RejectedError, UnavailableError
+from syncer.model import (
+    JSON,
+    Account,
+    Address,
+    Comment,
+    Delta,
+    Draft,
+    Edited,
+    Missing,
+    Native,
+    Page,
+    Patch,
+    Problem,
+    Receipt,
+    Record,
+    Ref,
+)
+from syncer.text import neutralise, with_marker
+from syncer_github.api import REDIRECTS, Api, Raw
+from syncer_github.check import findings
+from syncer_github.codecs import codecs, fitted
+from syncer_github.history import edited, worded_labels
+from syncer_github.limits import Pace, is_githubs_own
+from syncer_github.lookup import NOT_OFFERED, Lookup, number_of
+from syncer_github.place import Facts, Repository
+from syncer_github.records import comment_of, label_names, record_of, stamp
+from syncer_github.settings import GitHubSettings
+from syncer_github.steps import Request, request_for, steps
+from syncer_github.streams import Cursor, changed
+
+AT_CREATE = frozenset({"title", "body", "kind", "priority", "labels", "assignees"})
+BORN = ("title", "body", "type")
+"""Native fields a create sends as they are; a state cannot be among them."""
+MARGIN = timedelta(minutes=10)
+"""How much older than our own clock says a record may look that we made."""
+REMEMBERED = 5_000
+
+
+class GitHubConnector:
+    """Reads and writes the issues of one repository with one token."""
+
+    def __init__(self, setting: Setting, options: GitHubSettings) -> None:
+        self._setting = setting
+        self._name = setting.connection
+        self._api = Api(setting, options)
+        self._facts = Facts(self._api, setting.catalogue, options.repository)
+        self._paced = is_githubs_own(options.url)
+        self._pace = Pace(setting.connection, setting.clock, setting.sleep, setting.meter)
+        self._here: Repository | None = None
+        self._me = ""
+        self._lately: OrderedDict[str, Record] = OrderedDict()
+        self._lookup = Lookup(self._api, setting.connection)
+
+    # -- the place ---------------------------------------------------------------------------
+
+    async def open(self) -> Place:
+        self._me = await self._facts.me()
+        here = self._here = await self._facts.repository()
+        labels = await self._facts.labels(here) if here.issues else ()
+        people = await self._facts.people(here) if here.issues else ()
+        return Place(
+            title=here.name,
+            url=here.url,
+            private=here.private,
+            me=Account(self._me, self._me),
+            codecs=codecs(labels),
+            at_create=AT_CREATE,
+            accounts=[Account(login, login) for login in people],
+        )
+
+    async def check(self) -> Sequence[Problem]:
+        return await findings(self._api, self._facts, self._setting)
+
+    async def _opened(self) -> Repository:
+        if self._here is None:
+            self._me = await self._facts.me()
+            self._here = await self._facts.repository()
+        return self._here
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        here = await self._opened()
+        read_to = Cursor.parse(cursor)
+        async for stretch in changed(self._api, f"{here.path}/issues", read_to.issues, state="all"):
+            records = [self._record(raw) for raw in stretch.things if "pull_request" not in raw]
+            if stretch.last:
+                read_to = replace(read_to, issues=stretch.read_to)
+            yield Page(records, cursor=str(read_to) if stretch.last else None)
+        async for stretch in changed(self._api, f"{here.path}/issues/comments", read_to.comments):
+            comments = [comment_of(raw, self._name, self._me) for raw in stretch.things]
+            if stretch.last:
+                read_to = replace(read_to, comments=stretch.read_to)
+            yield Page(comments=comments, cursor=str(read_to) if stretch.last else None)
+
+    def _record(self, raw: Raw) -> Record:
+        record = record_of(raw, self._name, self._me)
+        self._remember(record)
+        return record
+
+    def _remember(self, record: Record) -> None:
+        self._lately[record.ref.id] = replace(record, fields={})
+        self._lately.move_to_end(record.ref.id)
+        if len(self._lately) > REMEMBERED:
+            self._lately.popitem(last=False)
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
+        here = await self._opened()
+        found = await self._lookup.read(here.path, addresses)
+        return {ref: one if isinstance(one, Missing) else self._record(one) for ref, one in found.items()}
+
+    async def find(self, draft: Draft, since: datetime) -> Record | None:
+        here = await self._opened()
+        oldest = since - MARGIN
+        query = {"state": "all", "creator": self._me, "sort": "created", "direction": "desc"}
+        async for page in self._api.pages(f"{here.path}/issues", query):
+            for raw in page:
+                if stamp(raw["created_at"]) < oldest:
+                    return None
+                if "pull_request" in raw:
+                    continue
+                record = self._record(raw)
+                if record.own and record.marker == draft.marker:
+                    return record
+        return None
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def create(self, draft: Draft) -> Receipt:
+        here = await self._opened()
+        body = draft.patch.get("body")
+        send: dict[str, JSON] = {n: v for n, v in _plain(draft.patch).items() if n in BORN and v is not None}
+        send["body"] = with_marker(body if isinstance(body, str) else "", draft.marker)
+        for name in ("labels", "assignees"):
+            delta = draft.patch.get(name)
+            if isinstance(delta, Delta) and delta.add:
+                send[name] = sorted(delta.add)
+        await self._turn()
+        response = await self._write("POST", f"{here.path}/issues", send)
+        return _receipt(self._record(self._api.single(response)))
+
+    def steps(self, patch: Patch) -> Sequence[Patch]:
+        return steps(patch)
+
+    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
+        request = request_for(patch)
+        here = await self._opened()
+        issue = f"{here.path}/issues/{number_of(address)}"
+        try:
+            response = await self._write(request.method, issue + request.path, request.body)
+        except NotFoundError as error:
+            if request.method == "DELETE" and request.answers == "labels" and error.status != httpx.codes.GONE:
+                # The label may be gone already; a missing issue says so when it is read.
+                return await self._reread(address)
+            raise
+        return await self._shown(request, response, address, now)
+
+    async def _shown(
+        self, request: Request, response: httpx.Response, address: Address, now: Native
+    ) -> Receipt:
+        """Return the receipt for what GitHub answered, asking again only where it said too little."""
+        body = _json(response)
+        if request.answers == "issue" and isinstance(body, dict) and "number" in body:
+            record = self._record(body)
+            return _receipt(record)
+        lately = self._lately.get(address.ref.id)
+        if request.answers == "labels" and isinstance(body, list) and lately is not None:
+            return _receipt(replace(lately, fields={**now, "labels": label_names(body)}))
+        return await self._reread(address)
+
+    async def _reread(self, address: Address) -> Receipt:
+        found = (await self.get([address]))[address.ref]
+        if isinstance(found, Record):
+            return _receipt(found)
+        raise NotFoundError(f"{address.key} is {found.state}", connection=self._name)
+
+    async def _write(self, method: str, path: str, body: Any) -> httpx.Response:  # noqa: ANN401 -- any JSON
+        response = await self._api.http.request(method, path, json=body, ok=REDIRECTS)
+        if response.status_code in REDIRECTS:
+            # Followed by hand, a write may turn into a read or reach another repository.
+            self._facts.forget("repository")
+            self._here = None
+            raise UnavailableError(
+                "the repository or the issue has moved; nothing was written, it is looked up again next time",
+                connection=self._name,
+                status=response.status_code,
+                sent=False,
+            )
+        return response
+
+    async def _turn(self) -> None:
+        if self._paced:
+            await self._pace.turn()
+
+    # -- comments ----------------------------------------------------------------------------
+
+    async def find_comment(
+        self, item: Address, marker: str, client_id: str, since: datetime
+    ) -> Comment | None:
+        here = await self._opened()
+        oldest = (since - MARGIN).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        path = f"{here.path}/issues/{number_of(item)}/comments"
+        async for page in self._api.pages(path, {"since": oldest}):
+            for raw in page:
+                comment = comment_of(raw, self._name, self._me)
+                if comment.own and comment.marker == marker:
+                    return replace(comment, item=item.ref)
+        return None
+
+    async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
+        here = await self._opened()
+        text = with_marker(fitted(neutralise(body)), marker)
+        await self._turn()
+        response = await self._write("POST", f"{here.path}/issues/{number_of(item)}/comments", {"body": text})
+        return replace(comment_of(self._api.single(response), self._name, self._me), item=item.ref)
+
+    # -- history -----------------------------------------------------------------------------
+
+    async def history(self, address: Address, fields: frozenset[str]) -> Mapping[str, Edited]:
+        here = await self._opened()
+        issue = f"{here.path}/issues/{number_of(address)}"
+        events = await self._events(issue)
+        found = edited(events, worded_labels(self._setting.tables))
+        return {field: edit for field, edit in found.items() if field in fields}
+
+    async def _events(self, issue: str) -> list[Raw]:
+        """Return the issue's events; a server without them keeps no history."""
+        for path in (f"{issue}/events", f"{issue}/timeline"):
+            try:
+                return [raw async for page in self._api.pages(path, {}) for raw in page]
+            except RejectedError as error:
+                if error.status not in NOT_OFFERED:
+                    raise
+        return []
+
+
+def _plain(patch: Patch) -> dict[str, JSON]:
+    return {name: value for name, value in patch.items() if not isinstance(value, Delta)}
+
+
+def _receipt(record: Record) -> Receipt:
+    return Receipt(record.ref, record.key, record.url, record)
+
+
+def _json(response: httpx.Response) -> Any:  # noqa: ANN401 -- the JSON border
+    try:
+        return response.json()
+    except ValueError:
+        return None

@@ -1,0 +1,122 @@
+"""GitHub's refusals told apart, and the pace at which it wants content to be made."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx
+
+from syncer.connector import Meter
+from syncer.errors import ConnectorError, CredentialsError, ProtocolError, RateLimitedError
+from syncer.sdk.http import PATIENCE, retry_after
+
+SECONDARY_WAIT = 60.0
+"""Seconds to wait, at least, where GitHub speaks of its secondary limit and names no time."""
+PACES = ((60.0, 80), (3600.0, 500))
+"""Content-creating requests GitHub lets through: per window of seconds, how many."""
+
+_TOO_FAST = re.compile(r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.I)
+
+
+def said(response: httpx.Response) -> str:
+    """Return the answer's `message`, "" where it has none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return ""
+    message = body.get("message") if isinstance(body, dict) else None
+    return message if isinstance(message, str) else ""
+
+
+def refusal(response: httpx.Response, now: datetime) -> ConnectorError | None:
+    """Return what GitHub means by a 403, 429 or 410; None where the status says it all."""
+    status = response.status_code
+    if status == httpx.codes.GONE:
+        return _gone(said(response))
+    if status not in {403, 429}:
+        return None
+    message = said(response)
+    wait = _wait(response, message, now)
+    if wait is None and status != httpx.codes.TOO_MANY_REQUESTS:
+        return CredentialsError(_may_not(response, message), status=status)
+    return RateLimitedError(
+        f"rate limited: {message}", status=status, retry_after=SECONDARY_WAIT if wait is None else wait
+    )
+
+
+def _wait(response: httpx.Response, message: str, now: datetime) -> float | None:
+    asked = retry_after(response, now)
+    if asked is not None:
+        return asked
+    if response.headers.get("x-ratelimit-remaining") == "0":
+        return _until_reset(response, now)
+    return SECONDARY_WAIT if _TOO_FAST.search(message) else None
+
+
+def _until_reset(response: httpx.Response, now: datetime) -> float:
+    try:
+        reset = datetime.fromtimestamp(float(response.headers["x-ratelimit-reset"]), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return SECONDARY_WAIT
+    return max(0.0, (reset - now).total_seconds()) + 1.0
+
+
+def _may_not(response: httpx.Response, message: str) -> str:
+    needs = response.headers.get("x-accepted-github-permissions")
+    return f"403: {message or 'forbidden'}" + (f" (the token needs {needs})" if needs else "")
+
+
+def _gone(message: str) -> ConnectorError | None:
+    # One status for three things; only "deleted" is about the issue.
+    if "disabled" in message:
+        return CredentialsError(f"410: {message}. Turn issues on in the repository's settings.", status=410)
+    if "version" in message.casefold():
+        return ProtocolError(f"410: {message}. GitHub retired this API version: update syncer.", status=410)
+    return None
+
+
+def is_githubs_own(url: str) -> bool:
+    """Say whether *url* is GitHub's own service, where the limits on creating content hold."""
+    host = (urlsplit(url).hostname or "").casefold()
+    return host == "api.github.com" or host.endswith(".ghe.com")
+
+
+@dataclass(slots=True)
+class Pace:
+    """Holds content-creating requests back so that GitHub need not refuse them."""
+
+    connection: str
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+    meter: Meter
+    _made: deque[datetime] = field(default_factory=deque, init=False)
+
+    async def turn(self) -> None:
+        """Wait for the next turn, announced. Raises `RateLimitedError` where that is too far off."""
+        wait = self._wait()
+        if wait > PATIENCE:
+            raise RateLimitedError(
+                "GitHub takes 500 new issues and comments an hour",
+                connection=self.connection,
+                retry_after=wait,
+            )
+        if wait > 0:
+            self.meter.throttled(wait, "GitHub takes 80 new issues and comments a minute, 500 an hour")
+            await self.sleep(wait)
+        self._made.append(self.clock())
+
+    def _wait(self) -> float:
+        now = self.clock()
+        longest = PACES[-1][0]
+        while self._made and (now - self._made[0]).total_seconds() >= longest:
+            self._made.popleft()
+        waits = [0.0]
+        for seconds, most in PACES:
+            if len(self._made) >= most:
+                waits.append(seconds - (now - self._made[-most]).total_seconds())
+        return max(waits)

@@ -1,0 +1,139 @@
+"""What a repository offers: who we are, what we may do, its labels and its people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncer.connector import Catalogue
+from syncer.errors import CredentialsError, NotFoundError
+from syncer.model import JSON
+from syncer_github.api import Api
+
+VISIBILITY_AGE = 3_600.0
+"""Seconds after which we ask again whether strangers can read the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The repository as it is called today, whatever the config calls it."""
+
+    name: str
+    url: str
+    private: bool
+    issues: bool
+    archived: bool
+    may_label: bool
+
+    @property
+    def path(self) -> str:
+        return f"/repos/{self.name}"
+
+
+class Facts:
+    """A connection's slow-changing facts, asked of GitHub only where the catalogue has none fresh."""
+
+    def __init__(self, api: Api, catalogue: Catalogue, repository: str) -> None:
+        self._api = api
+        self._catalogue = catalogue
+        self._configured = repository
+
+    async def me(self, *, fresh: bool = False) -> str:
+        """Return our own login."""
+        known = None if fresh else self._catalogue.get("me")
+        if isinstance(known, str):
+            return known
+        user = self._api.single(await self._api.read("/user"))
+        login = str(user["login"]) if "login" in user else ""
+        self._catalogue.put("me", login)
+        return login
+
+    async def repository(self, *, fresh: bool = False) -> Repository:
+        """Return the repository. Raises `CredentialsError` where it is missing or hidden from us."""
+        known = None if fresh else self._catalogue.get("repository", max_age=VISIBILITY_AGE)
+        if isinstance(known, Mapping) and known.get("configured") == self._configured:
+            return _recalled(known)
+        found = await self._asked()
+        self._catalogue.put(
+            "repository",
+            {
+                "configured": self._configured,
+                "name": found.name,
+                "url": found.url,
+                "private": found.private,
+                "issues": found.issues,
+                "archived": found.archived,
+                "may_label": found.may_label,
+            },
+        )
+        return found
+
+    async def _asked(self) -> Repository:
+        try:
+            response = await self._api.read(f"/repos/{self._configured}")
+        except NotFoundError as error:
+            raise CredentialsError(
+                f"repository {self._configured} does not exist, or the token may not see it",
+                connection=error.connection,
+                status=error.status,
+            ) from None
+        raw = self._api.single(response)
+        # Only a moved repository answers from another path; then its old name must not be written to.
+        asked = response.request.url.path.rstrip("/").endswith(f"/repos/{self._configured}")
+        name = self._configured if asked else str(raw.get("full_name") or self._configured)
+        return Repository(
+            name=name,
+            url=str(raw.get("html_url") or ""),
+            private=_is_private(raw),
+            issues=raw.get("has_issues") is not False,
+            archived=raw.get("archived") is True,
+            may_label=_may_label(raw.get("permissions")),
+        )
+
+    async def labels(self, repository: Repository, *, fresh: bool = False) -> Sequence[str]:
+        """Return the names of the repository's labels."""
+        return await self._names("labels", f"{repository.path}/labels", "name", fresh=fresh)
+
+    async def people(self, repository: Repository, *, fresh: bool = False) -> Sequence[str]:
+        """Return the logins of those who can be assigned to issues."""
+        return await self._names("people", f"{repository.path}/assignees", "login", fresh=fresh)
+
+    def forget(self, *names: str) -> None:
+        """Ask again next time."""
+        for name in names:
+            self._catalogue.put(name, None)
+
+    async def _names(self, what: str, path: str, member: str, *, fresh: bool) -> Sequence[str]:
+        known: JSON = None if fresh else self._catalogue.get(what)
+        if isinstance(known, Sequence) and not isinstance(known, str):
+            return [str(one) for one in known]
+        try:
+            names = [str(raw[member]) async for page in self._api.pages(path, {}) for raw in page if member in raw]
+        except NotFoundError:
+            names = []
+        self._catalogue.put(what, names)
+        return names
+
+
+def _recalled(known: Mapping[str, Any]) -> Repository:
+    return Repository(
+        name=str(known["name"]),
+        url=str(known["url"]),
+        private=known["private"] is True,
+        issues=known["issues"] is True,
+        archived=known["archived"] is True,
+        may_label=known["may_label"] is True,
+    )
+
+
+def _is_private(raw: Mapping[str, Any]) -> bool:
+    # Where the server does not say, it counts as public: that side refuses, the other would leak.
+    private, visibility = raw.get("private"), raw.get("visibility")
+    return private if isinstance(private, bool) else visibility in {"private", "internal"}
+
+
+def _may_label(permissions: object) -> bool:
+    if not isinstance(permissions, Mapping):
+        return True
+    return any(permissions.get(p) is True for p in ("triage", "push", "maintain", "admin"))

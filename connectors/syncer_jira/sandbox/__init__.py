@@ -1,0 +1,231 @@
+"""A small, honest Jira Cloud for tests and the demo: it refuses what Jira refuses."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from syncer.sdk.sandbox import Call, Wire
+from syncer_jira import adf
+from syncer_jira.sandbox.rest import WIDE_PAGE, Rest
+from syncer_jira.sandbox.site import (
+    BOT,
+    EDGES,
+    KINDS,
+    OTHER,
+    PRIORITIES,
+    RESOLUTIONS,
+    START,
+    STATUSES,
+    POINTS,
+    Fields,
+    Issue,
+    Site,
+    Status,
+)
+
+_NATIVE = {"title": "summary", "due": "duedate", "estimate": POINTS, "start": START}
+
+
+class JiraSandbox:
+    """One Jira project, served. `zone` is the site's, in which it prints times; `account_zone` is
+    the sync account's, in which JQL reads them (None: the profile hides it).
+
+    *statuses* is name -> category key, the first being where issues start; *edges* is the workflow.
+    *search_lag* is how many seconds the search index is behind. *per_issue* limits writes to one
+    issue within two seconds.
+    """
+
+    def __init__(  # noqa: PLR0913 -- every knob is one honest difference between sites
+        self,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        project: str = "ROAD",
+        search_lag: float = 0.0,
+        zone: str = "America/Los_Angeles",
+        account_zone: str | None = "America/New_York",
+        emails: bool = True,
+        statuses: Mapping[str, str] = STATUSES,
+        edges: Mapping[str, Sequence[str]] = EDGES,
+        page_cap: int = WIDE_PAGE,
+        per_issue: int | None = None,
+    ) -> None:
+        self.site = Site(
+            clock=clock or _now,
+            project=project,
+            zone=zone,
+            account_zone=account_zone,
+            emails=emails,
+            statuses=[Status(str(10_000 + n), name, c) for n, (name, c) in enumerate(statuses.items())],
+            edges=edges,
+            lag=timedelta(seconds=search_lag),
+        )
+        self.token = secrets.token_urlsafe(24)
+        self.rest = Rest(self.site, self.token, page_cap, per_issue)
+        self.wire = Wire(self.rest.app(), _is_write, _limited)
+        self.people: Mapping[str, str] = {u.name: u.id for u in self.site.users.values() if u.name != BOT}
+
+    def options(self, url: str) -> dict[str, Any]:
+        """Return the [connections.<name>] table that reaches this sandbox at *url*."""
+        return {
+            "connector": "jira",
+            "url": url,
+            "email": self.site.users[self.site.account(BOT)].email,
+            "token": self.token,
+            "project": self.site.project,
+        }
+
+    # -- people at work --------------------------------------------------------------------------
+
+    def add(self, title: str, *, by: str = "jane", created: datetime | None = None, **fields: Any) -> str:  # noqa: ANN401 -- per field
+        """Create an issue as a person; return its key."""
+        with self.site.lock:
+            if fields.get("parent") and "kind" not in fields:
+                fields["kind"] = self._child_kind(fields["parent"])
+            native = self._native({"title": title, **fields})
+            return self.site.create(native, self.site.account(by), {}, created).key
+
+    def _child_kind(self, parent: str) -> str:
+        """Return the type that fits under *parent*: Jira has levels."""
+        level = self.site.kind(self._at(parent).fields["issuetype"]).level
+        return "Sub-task" if level == 0 else "Task"
+
+    def edit(self, key: str, *, by: str = "jane", **fields: Any) -> None:  # noqa: ANN401 -- per field
+        """Change an issue as a person; a status moves as the workflow's admin could move it."""
+        with self.site.lock:
+            self.site.change(self._at(key), self._native(fields), self.site.account(by))
+
+    def say(self, key: str, body: str, *, by: str = "jane", restricted: bool = False) -> str:
+        """Comment as a person; restricted ones are for a role only."""
+        with self.site.lock:
+            doc = adf.from_markdown(body)
+            return self.site.say(self._at(key), doc, self.site.account(by), restricted=restricted).id
+
+    def reword(self, key: str, comment: str, body: str) -> None:
+        """Edit a comment as its author. The issue's own stamp stays: Jira does not promise to move it."""
+        with self.site.lock:
+            issue, now = self._at(key), self.site.tick()
+            doc = adf.from_markdown(body)
+            notes = tuple(replace(n, body=doc, updated=now) if n.id == comment else n for n in issue.notes)
+            self.site.keep(replace(issue, notes=notes))
+
+    def unsay(self, key: str, comment: str) -> None:
+        """Delete a comment; nothing is left of it."""
+        with self.site.lock:
+            issue = self._at(key)
+            self.site.keep(replace(issue, notes=tuple(n for n in issue.notes if n.id != comment)))
+
+    def remove(self, key: str) -> None:
+        """Delete an issue."""
+        with self.site.lock:
+            del self.site.issues[self._at(key).id]
+
+    def move(self, key: str) -> str:
+        """Move an issue to another project; its id stays, and the old key still finds it."""
+        with self.site.lock:
+            issue = self._at(key)
+            moved = replace(issue, key=self.site.new_key(OTHER), updated=self.site.tick())
+            return self.site.keep(moved).key
+
+    def hide(self, key: str, *, hidden: bool = True) -> None:
+        """Put an issue under a security level the sync's account does not have."""
+        with self.site.lock:
+            self.site.keep(replace(self._at(key), hidden=hidden))
+
+    def set_readable(self, *, readable: bool) -> None:
+        """Take the project from the sync's account, or give it back."""
+        with self.site.lock:
+            self.site.readable = readable
+
+    def draw(self, key: str, description: Mapping[str, Any] | None) -> None:
+        """Set a description as Jira's own editor can: any document, a panel or a file in it."""
+        with self.site.lock:
+            self.site.change(self._at(key), {"description": description}, self.site.account("jane"))
+
+    def keys(self) -> Sequence[str]:
+        """Return the keys of the project's issues, oldest first."""
+        with self.site.lock:
+            return [i.key for _, i in sorted(self.site.issues.items()) if i.project == self.site.project]
+
+    def show(self, key: str) -> dict[str, Any]:
+        """Return the issue as a person sees it."""
+        with self.site.lock:
+            issue = self._at(key)
+            held = issue.fields
+            parent = self.site.issues.get(held["parent"])
+            return {
+                "title": held["summary"],
+                "body": adf.to_markdown(held["description"]),
+                "status": self.site.status(held["status"]).name,
+                "resolution": RESOLUTIONS.get(held["resolution"]),
+                "kind": self.site.kind(held["issuetype"]).name,
+                "priority": PRIORITIES.get(held["priority"]),
+                "labels": sorted(held["labels"]),
+                "assignees": [self.site.users[held["assignee"]].name] if held["assignee"] else [],
+                "due": held["duedate"],
+                "estimate": held[POINTS],
+                "parent": parent.key if parent else None,
+                "comments": [self._note(issue, n.id) for n in issue.notes],
+                "by": self.site.users[issue.creator].name,
+                "url": f"/browse/{issue.key}",
+            }
+
+    def _note(self, issue: Issue, id_: str) -> dict[str, Any]:
+        note = next(n for n in issue.notes if n.id == id_)
+        return {"id": id_, "author": self.site.users[note.author].name, "body": adf.to_markdown(dict(note.body))}
+
+    def _at(self, key: str) -> Issue:
+        return self.site.issues[self.site.keys[key]]
+
+    def _native(self, fields: Mapping[str, Any]) -> Fields:
+        return {_NATIVE.get(name, name): value for field in fields.items() for name, value in self._said(*field)}
+
+    def _said(self, name: str, value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 -- per field
+        match name:
+            case "body":
+                return [("description", adf.from_markdown(value) if value else None)]
+            case "status":
+                return [("status", self.site.status_named(value).id)]
+            case "resolution":
+                return [("resolution", _id_of(RESOLUTIONS, value))]
+            case "kind":
+                return [("issuetype", _id_of({k.id: k.name for k in KINDS}, value))]
+            case "priority":
+                return [("priority", _id_of(PRIORITIES, value))]
+            case "labels":
+                return [("labels", ["_".join(n.split()) for n in value])]
+            case "assignees":
+                return [("assignee", self.site.account(next(iter(value))) if value else None)]
+            case "parent":
+                return [("parent", self._at(value).id if value else None)]
+            case "estimate":
+                return [(POINTS, None if value is None else float(value))]
+            case "title" | "due" | "start":
+                return [(name, value)]
+        raise ValueError(f"no such field: {name}")
+
+
+def _id_of(names: Mapping[str, str], wanted: str | None) -> str | None:
+    if wanted is None:
+        return None
+    return next(id_ for id_, name in names.items() if name.casefold() == wanted.casefold())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _is_write(call: Call) -> bool:
+    reads = ("/search/jql", "/search", "/bulkfetch")
+    return call.method != "GET" and not call.path.endswith(reads)
+
+
+def _limited() -> tuple[int, dict[str, str], Any]:
+    headers = {"Retry-After": "1", "RateLimit-Reason": "jira-burst-based", "X-RateLimit-Remaining": "0"}
+    return 429, headers, {"errorMessages": ["Rate limit exceeded."], "errors": {}}
+
+
+__all__ = ["JiraSandbox"]

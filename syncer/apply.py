@@ -1,0 +1,485 @@
+"""Apply: each action becomes intent, call, receipt; what the receipt shows becomes base."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from syncer.connector import Names, People
+from syncer.engine import sets
+from syncer.engine.plan import Action, Move, birth_fields
+from syncer.errors import (
+    ConnectorError,
+    CredentialsError,
+    ProtocolError,
+    RejectedError,
+    StaleError,
+    SyncerError,
+    UnavailableError,
+    UnwritableError,
+    WaitingError,
+)
+from syncer.intake import UNREAD, reread
+from syncer.links import Copy, Intent, Link, Parked
+from syncer.live import Live, Session
+from syncer.model import (
+    ABSENT,
+    JSON,
+    Address,
+    Delta,
+    Draft,
+    Native,
+    Patch,
+    Receipt,
+    Record,
+    Ref,
+    Value,
+    client_id,
+    marker_for,
+    patched,
+    shows,
+)
+from syncer.store import items, journal, threads
+from syncer.store.items import Row
+from syncer.store.records import Entry, append
+from syncer.store.threads import Remark
+
+log = structlog.get_logger()
+
+FRESH_SECONDS = 30.0
+"""A copy read longer ago than this is read again before it is written."""
+CHUNK = 100
+LOST_ANSWERS = 3
+"""So many lost answers in a row, and the connection is left alone for this run."""
+BACKOFF_CAP = timedelta(hours=6)
+
+
+async def apply(session: Session, live: Live, actions: Sequence[Action]) -> list[Action]:
+    """Send one connection's actions in order; return them as they ended. Never raises a
+    `ConnectorError`: what failed is parked, and a connection that is down is left out."""
+    ended: list[Action] = []
+    lost = 0
+    for start in range(0, len(actions), CHUNK):
+        chunk = actions[start : start + CHUNK]
+        moved = await _refresh(session, live, chunk)
+        for action in chunk:
+            if live.name in session.down or lost >= LOST_ANSWERS:
+                return ended
+            if action.ref in moved:
+                continue
+            outcome, ambiguous = await _attempt(session, live, action)
+            lost = lost + 1 if ambiguous else 0
+            if outcome is not None:
+                ended.append(outcome)
+    return ended
+
+
+async def _refresh(session: Session, live: Live, actions: Sequence[Action]) -> frozenset[Ref]:
+    """Read again what was read too long ago; return the copies that moved on, to be planned anew."""
+    refs = [a.ref for a in actions if a.ref is not None and a.do != "comment"]
+    if not refs:
+        return frozenset()
+    limit = session.clock() - timedelta(seconds=FRESH_SECONDS)
+    with session.store.read() as tx:
+        rows = items.rows_by_ref(tx, session.sync, refs)
+    old = [Address(r.copy.ref, r.copy.key) for r in rows.values() if r.copy.read_at < limit]
+    if not old:
+        return frozenset()
+    try:
+        return await reread(session, live, old)
+    except ConnectorError as error:
+        session.lose(live.name, error)
+        return frozenset()
+
+
+async def _attempt(session: Session, live: Live, action: Action) -> tuple[Action | None, bool]:
+    """Do one action; return it as it ended (None: to be planned anew), and whether its answer was lost."""
+    try:
+        match action.do:
+            case "create":
+                done = await _create(session, live, action)
+            case "comment":
+                done = await _comment(session, live, action)
+            case _:
+                done = await _update(session, live, action)
+    except StaleError:
+        if action.ref is not None:
+            await _reread_quietly(session, live, Address(action.ref, action.key))
+        return None, False
+    except WaitingError:
+        return None, False
+    except CredentialsError as error:
+        session.lose(live.name, error)
+        return replace(action, state="failed"), False
+    except UnavailableError as error:
+        return _unavailable(session, live, action, error)
+    except ProtocolError as error:
+        _park(session, action, error, kind="settling")
+        return replace(action, state="failed"), True
+    except (RejectedError, UnwritableError) as error:
+        _park(session, action, error, kind="write")
+        return replace(action, state="failed"), False
+    return done, False
+
+
+def _unavailable(
+    session: Session, live: Live, action: Action, error: UnavailableError
+) -> tuple[Action, bool]:
+    if not error.sent:
+        session.lose(live.name, error)
+        return replace(action, state="failed"), False
+    _park(session, action, error, kind="settling")
+    return replace(action, state="failed"), True
+
+
+async def _reread_quietly(session: Session, live: Live, address: Address) -> None:
+    try:
+        await reread(session, live, [address])
+    except ConnectorError as error:
+        session.lose(live.name, error)
+
+
+# -- create ----------------------------------------------------------------------------------
+
+
+async def _create(session: Session, live: Live, action: Action) -> Action | None:
+    with session.store.read() as tx:
+        link = items.load_links(tx, [action.link]).get(action.link)
+    if link is None or action.connection not in link.wants:
+        return None
+    patch = _birth_patch(live, link, session)
+    intent = _intent(session, action, {"patch": _patch_out(patch), "entity": live.place.entity})
+    _open(session, intent)
+    try:
+        receipt = await live.connector.create(draft_of(session, intent))
+    except ConnectorError as error:
+        _drop_if_refused(session, intent, error)
+        raise
+    after, row = created_rows(session, live, link, patch, receipt, fresh=True)
+    with session.store.write() as tx:
+        items.save_links(tx, session.sync, [after], dirty=True)
+        items.save_rows(tx, session.sync, [row])
+        journal.close_intent(tx, intent.id)
+        journal.unpark(tx, [parked_id(link.id, live.name, "")])
+        append(tx, session.sync, session.run, session.clock(), _entries(action, receipt.ref))
+    session.directory.learn(receipt.ref, link.id)
+    log.info("action.applied", do="create", ref=str(receipt.ref), link=link.id, because=action.because)
+    return replace(action, state="applied", ref=receipt.ref, key=receipt.key, url=receipt.url)
+
+
+def _birth_patch(live: Live, link: Link, session: Session) -> Patch:
+    """Return all that a create can carry; a reference that has no copy here yet stays owed."""
+    patch: dict[str, JSON | Delta] = {}
+    for name, debt in birth_fields(link, live.reader, session.rules).items():
+        if live.place.at_create and name not in live.place.at_create:
+            continue
+        try:
+            part = live.mapper.patch(name, link.agreed[name], {}, debt)
+        except WaitingError:
+            if name == "parent" and link.agreed.get("kind") == "subtask":
+                raise
+            continue
+        if part is not ABSENT:
+            _combine(patch, part)
+    return patch
+
+
+def draft_of(session: Session, intent: Intent) -> Draft:
+    """Return the draft an intent was opened for: the same marker, however often it is tried."""
+    doc: Mapping[str, Any] = intent.doc
+    marker = marker_for(session.store.key, intent.link, intent.connection)
+    return Draft(str(doc["entity"]), patch_in(doc["patch"]), marker, client_id(marker))
+
+
+def created_rows(
+    session: Session, live: Live, link: Link, patch: Patch, receipt: Receipt, *, fresh: bool
+) -> tuple[Link, Row]:
+    """Return the link and the copy after a create: base is what we sent, as the receipt shows it."""
+    now = session.clock()
+    sent = patched({}, patch)
+    native = dict(receipt.record.fields) if receipt.record is not None else sent
+    record = _record_of(receipt, native, now)
+    copy = Copy(
+        ref=receipt.ref,
+        key=receipt.key,
+        url=receipt.url,
+        created=record.created,
+        updated=record.updated if receipt.record is not None else UNREAD,
+        seen=items.with_title(record, link.title).fields,
+        read_at=now,
+        own=True,
+        fresh=fresh,
+    )
+    fields = [n for n in link.agreed if live.mapper.has(n)]
+    copy = after_write(live, copy, fields, patch, native)
+    owed: dict[str, Mapping[str, Any]] = {**link.owed, live.name: birth_fields(link, live.reader, session.rules)}
+    after = replace(link, wants=link.wants - {live.name}, owed=owed)
+    row = Row(copy, replace(record, fields=copy.seen), link.id, dirty=True, scoped=True)
+    return after, row
+
+
+def _record_of(receipt: Receipt, native: Native, now: datetime) -> Record:
+    if receipt.record is not None:
+        return receipt.record
+    return Record(receipt.ref, receipt.key, receipt.url, now, UNREAD, native, own=True)
+
+
+# -- update ----------------------------------------------------------------------------------
+
+
+async def _update(session: Session, live: Live, action: Action) -> Action | None:
+    assert action.ref is not None
+    with session.store.read() as tx:
+        row = items.rows_by_ref(tx, session.sync, [action.ref]).get(action.ref)
+    if row is None:
+        return None
+    patch: dict[str, JSON | Delta] = {}
+    for name, move in action.fields.items():
+        part = live.mapper.patch(name, move.after, row.copy.seen, move.owed)
+        if part is not ABSENT:
+            _combine(patch, part)
+    copy = row.copy
+    for step in live.connector.steps(patch):
+        copy = await _send(session, live, action, row, copy, step)
+    unmet = _unmet(live, action.fields, copy)
+    with session.store.write() as tx:
+        parts = {n: m for n, m in action.fields.items() if n not in unmet}
+        append(tx, session.sync, session.run, session.clock(), _entries(replace(action, fields=parts), copy.ref))
+        journal.unpark(tx, [parked_id(action.link, live.name, n) for n in ("", *parts)])
+        _strike(tx, session, action, parts)
+    if unmet:
+        names = ", ".join(unmet)
+        _park(session, action, RejectedError(f"{live.name} answered without {names} as sent"), kind="write")
+    log.info("action.applied", ref=str(copy.ref), fields=sorted(action.fields), because=action.because)
+    return replace(action, state="failed" if unmet else "applied")
+
+
+async def _send(
+    session: Session, live: Live, action: Action, row: Row, copy: Copy, step: Patch
+) -> Copy:
+    fields = [n for n in action.fields if any(x in step for x in live.mapper.codecs[n].natives)]
+    doc = {"ref": str(copy.ref), "key": copy.key, "fields": fields, "patch": _patch_out(step)}
+    intent = _intent(session, action, doc)
+    _open(session, intent)
+    try:
+        receipt = await live.connector.update(Address(copy.ref, copy.key), step, copy.seen)
+    except ConnectorError as error:
+        _drop_if_refused(session, intent, error)
+        raise
+    record = receipt.record
+    native = dict(record.fields) if record is not None else patched(copy.seen, step)
+    native.setdefault("@title", copy.seen.get("@title"))
+    written = after_write(live, copy, fields, step, native)
+    if record is not None:
+        written = replace(written, updated=max(record.updated, copy.updated), read_at=session.clock())
+        written = replace(written, key=record.key, url=record.url)
+    # The record is looked at again: an answer may also show what a person did meanwhile.
+    with session.store.write() as tx:
+        items.save_rows(tx, session.sync, [replace(row, copy=written, dirty=True)])
+        journal.close_intent(tx, intent.id)
+    return written
+
+
+def _strike(tx: Any, session: Session, action: Action, parts: Mapping[str, Move]) -> None:  # noqa: ANN401 -- a transaction
+    """Take what was paid off the link's debts."""
+    link = items.load_links(tx, [action.link]).get(action.link)
+    if link is None:
+        return
+    rest = {n: o for n, o in link.owed.get(action.connection, {}).items() if n not in parts}
+    items.save_links(tx, session.sync, [replace(link, owed={**link.owed, action.connection: rest})], dirty=True)
+
+
+def _unmet(live: Live, fields: Mapping[str, Move], copy: Copy) -> list[str]:
+    """Return the fields the tracker's answer does not show as sent."""
+    found: list[str] = []
+    for name, move in fields.items():
+        try:
+            met = live.mapper.satisfied(name, move.after, copy.seen, move.owed)
+        except SyncerError:
+            met = False
+        if not met:
+            found.append(name)
+    return found
+
+
+def after_write(live: Live, copy: Copy, fields: Sequence[str], patch: Patch, native: Native) -> Copy:
+    """Return the copy after a write: only what we wrote enters base, and only if *native* shows it.
+
+    In a set only our elements move, so that a person's edit in the same answer still shows.
+    """
+    base: dict[str, Native] = dict(copy.base)
+    for name in fields:
+        codec = live.mapper.codecs[name]
+        mine = {n: patch[n] for n in codec.natives if n in patch}
+        if not mine or not landed(live, name, native, mine):
+            continue
+        before = base.get(name) or {}
+        part: dict[str, JSON] = {}
+        for n in codec.natives:
+            want = mine.get(n)
+            if isinstance(want, Delta):
+                part[n] = patched(before, {n: want})[n]
+            elif n in mine or not isinstance(before.get(n), list):
+                part[n] = native.get(n)
+            else:
+                part[n] = before[n]
+        base[name] = part
+    return replace(copy, seen={**native, "@title": copy.seen.get("@title")}, base=base)
+
+
+def landed(live: Live, name: str, native: Native, mine: Patch) -> bool:
+    """Say whether *native* shows what was sent, word for word or in meaning."""
+    if all(shows(native.get(n), want) for n, want in mine.items()):
+        return True
+    if isinstance(live.mapper.codecs[name], Names | People):
+        return False
+    try:
+        return live.mapper.read(name, native) == live.mapper.read(name, patched(native, mine))
+    except SyncerError:
+        return False
+
+
+# -- comments --------------------------------------------------------------------------------
+
+
+async def _comment(session: Session, live: Live, action: Action) -> Action | None:
+    assert action.thread is not None
+    assert action.ref is not None
+    marker = marker_for(session.store.key, action.thread, live.name)
+    doc = {"thread": action.thread, "item": str(action.ref), "key": action.key}
+    intent = _intent(session, action, doc)
+    _open(session, intent)
+    text = action.text or ""
+    if live.mapper.redact is not None:
+        text = live.mapper.redact(text)
+    try:
+        written = await live.connector.comment(Address(action.ref, action.key), text, marker, client_id(marker))
+    except ConnectorError as error:
+        _drop_if_refused(session, intent, error)
+        raise
+    with session.store.write() as tx:
+        threads.save(tx, session.sync, [Remark(written, action.ref.id, action.thread, mirror=True)])
+        journal.close_intent(tx, intent.id)
+        journal.unpark(tx, [parked_id(action.link, live.name, action.thread)])
+        entry = Entry(action.link, str(written.ref), "comment", "comments", None, written.url, "syncer", action.because)
+        append(tx, session.sync, session.run, session.clock(), [entry])
+    log.info("action.applied", do="comment", ref=str(written.ref), link=action.link, because=action.because)
+    return replace(action, state="applied", url=written.url or action.url)
+
+
+# -- the journal -----------------------------------------------------------------------------
+
+
+def _intent(session: Session, action: Action, doc: Mapping[str, Any]) -> Intent:
+    return Intent(
+        id=uuid.uuid4().hex,
+        run=session.run,
+        link=action.link,
+        connection=action.connection,
+        do=action.do,
+        created=session.clock(),
+        doc=doc,
+    )
+
+
+def _open(session: Session, intent: Intent) -> None:
+    with session.store.write() as tx:
+        journal.open_intent(tx, session.sync, intent)
+
+
+def _drop_if_refused(session: Session, intent: Intent, error: ConnectorError) -> None:
+    """Close the intent of a write that certainly had no effect; an ambiguous one stays open."""
+    ambiguous = isinstance(error, ProtocolError) or (isinstance(error, UnavailableError) and error.sent)
+    if not ambiguous:
+        with session.store.write() as tx:
+            journal.close_intent(tx, intent.id)
+
+
+def _entries(action: Action, ref: Ref) -> list[Entry]:
+    return [
+        Entry(
+            action.link,
+            str(ref),
+            action.do,
+            name,
+            _plain(move.before),
+            _plain(move.after),
+            "syncer",
+            action.because,
+        )
+        for name, move in action.fields.items()
+    ]
+
+
+def _plain(value: Value) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _combine(patch: dict[str, JSON | Delta], part: Patch) -> None:
+    for name, want in part.items():
+        have = patch.get(name)
+        if isinstance(have, Delta) and isinstance(want, Delta):
+            patch[name] = Delta(sets.union(have.add, want.add), sets.union(have.remove, want.remove))
+        else:
+            patch[name] = want
+
+
+def _patch_out(patch: Patch) -> dict[str, JSON]:
+    return {
+        name: {"+": sorted(want.add), "-": sorted(want.remove)} if isinstance(want, Delta) else want
+        for name, want in patch.items()
+    }
+
+
+def patch_in(raw: Mapping[str, Any]) -> Patch:
+    """Return a patch as the journal keeps it."""
+    return {
+        name: Delta(frozenset(want["+"]), frozenset(want["-"]))
+        if isinstance(want, dict) and want.keys() == {"+", "-"}
+        else want
+        for name, want in raw.items()
+    }
+
+
+# -- parking ---------------------------------------------------------------------------------
+
+
+def parked_id(link: str, connection: str, spot: str) -> str:
+    return "P" + hashlib.blake2b(f"{link}\0{connection}\0{spot}".encode(), digest_size=5).hexdigest()
+
+
+def action_digest(action: Action) -> str:
+    """Return what tells a retry of the same write from a newer wish."""
+    said = [(n, _plain(m.after)) for n, m in sorted(action.fields.items())]
+    return hashlib.blake2b(repr((action.do, action.thread, said)).encode(), digest_size=6).hexdigest()
+
+
+def _park(session: Session, action: Action, error: SyncerError, *, kind: str) -> None:
+    spot = action.thread or ""
+    id_ = parked_id(action.link, action.connection, spot)
+    now = session.clock()
+    with session.store.write() as tx:
+        before = next((p for p in journal.parked_entries(tx, session.sync, action.link) if p.id == id_), None)
+        attempts = before.attempts + 1 if before is not None else 1
+        pause = min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP)
+        entry = Parked(
+            id=id_,
+            link=action.link,
+            connection=action.connection,
+            ref=str(action.ref or ""),
+            field="comments" if action.do == "comment" else ",".join(sorted(action.fields)),
+            kind=kind,
+            error=str(error),
+            attempts=attempts,
+            next_try=now + pause,
+            digest=action_digest(action),
+        )
+        journal.park(tx, session.sync, entry)
+    session.failed.add((action.link, action.connection))
+    log.warning("action.parked", link=action.link, connection=action.connection, do=action.do, reason=str(error))

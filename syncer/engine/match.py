@@ -1,0 +1,89 @@
+"""Which link an unlinked record belongs to: evidence first, guesses never."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from syncer.engine import sets
+from syncer.engine.state import Rules, Scope
+from syncer.model import ABSENT, Absent, Record, Ref, State, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of an unlinked record.
+
+    `join`: it is the copy of `link` we made. `birth`: a new item. `twin`: it carries the mark of a
+    link that has another copy here; reported, never synced. `alone`: left as it is, for `because`.
+    """
+
+    kind: Literal["join", "birth", "twin", "alone"]
+    because: str
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about the record: `marked` is the link its verified marker speaks of, `copy` the
+    copy that link has on the connection already, `lacks` whether that link exists and has none."""
+
+    marked: str | None = None
+    copy: Ref | None = None
+    lacks: bool = False
+
+
+def judge(record: Record, values: Mapping[str, Value | Absent], evidence: Evidence, rules: Rules) -> Verdict:
+    """Return what becomes of *record*. Only our own account's word counts as evidence."""
+    if evidence.marked is not None:
+        if evidence.copy is not None:
+            return Verdict("twin", "it carries our mark, but the item has another copy here", evidence.marked)
+        if record.own and evidence.lacks:
+            return Verdict("join", "it carries our mark", evidence.marked)
+    if record.state is not State.HERE:
+        return Verdict("alone", f"it is {record.state}")
+    if record.synced_by is not None:
+        return Verdict("alone", f"it is already synced by {record.synced_by}")
+    if evidence.marked is not None:
+        return Verdict("alone", "it carries our mark, but nothing we know of")
+    why_not = out_of_scope(record, values, rules.scope)
+    if why_not is not None:
+        return Verdict("alone", why_not)
+    if record.ref.connection not in rules.create_from:
+        return Verdict("alone", f"nothing is created from {record.ref.connection}")
+    return Verdict("birth", f"new on {record.ref.connection}")
+
+
+def out_of_scope(record: Record, values: Mapping[str, Value | Absent], scope: Scope) -> str | None:
+    """Return why *record* may not be linked or copied by itself, None where it may."""
+    if record.fields.get("@in_filter") is False:
+        return "the connection's filter leaves it out"
+    kind, status = values.get("kind", ABSENT), values.get("status", ABSENT)
+    if scope.kind and kind not in scope.kind:
+        return "its kind is not in `where`"
+    if scope.status and status not in scope.status:
+        return "its status is not in `where`"
+    labels = values.get("labels")
+    if scope.labels and not sets.intersection(sets.as_set(labels) if labels is not ABSENT else (), scope.labels):
+        return "it has none of the labels in `where`"
+    author = record.author
+    if scope.authors and (author is None or not {author.id, author.name, author.email} & scope.authors):
+        return "its author is not in `where`"
+    return None
+
+
+def pairs_by_title(records: Sequence[tuple[Ref, str]]) -> list[frozenset[Ref]]:
+    """Return groups of records whose normalised title is unique on each side and met on several.
+
+    *records* are (ref, normalised title) of unlinked records in scope.
+    """
+    by_title: dict[str, list[Ref]] = {}
+    for ref, title in records:
+        by_title.setdefault(title, []).append(ref)
+    groups: list[frozenset[Ref]] = []
+    for title, refs in by_title.items():
+        connections = [r.connection for r in refs]
+        if title and len(refs) > 1 and len(set(connections)) == len(connections):
+            groups.append(frozenset(refs))
+    return groups

@@ -1,0 +1,250 @@
+"""Fetch and read: what the trackers say now, into the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+import structlog
+
+from syncer.errors import ConnectorError, SyncerError
+from syncer.links import Copy
+from syncer.live import Live, Session
+from syncer.model import Address, Comment, Missing, Page, Record, Ref, marker_link, thread_id
+from syncer.store import items, threads
+from syncer.store.items import Bookmark, Row
+from syncer.store.threads import Remark
+
+log = structlog.get_logger()
+
+UNREAD = datetime.min.replace(tzinfo=UTC)
+"""The stamp of a copy whose tracker answered our write without saying when it happened."""
+
+
+async def fetch(session: Session, *, full: bool) -> None:
+    """Read every connection from its cursor on, all at once; one that fails is left out of this run."""
+
+    async def one(live: Live) -> None:
+        try:
+            await _fetch_one(session, live, full=full)
+        except ConnectorError as error:
+            session.lose(live.name, error)
+
+    await asyncio.gather(*(one(live) for live in session.up()))
+
+
+async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
+    started = session.clock()
+    with session.store.read() as tx:
+        mark = items.bookmark(tx, session.sync, live.name)
+        had = items.count_here(tx, session.sync, live.name)
+    if mark is not None and mark.place != live.place.url:
+        mark = None
+    cursor = mark.value if mark and mark.value and mark.listed_at and not full else None
+    listed_at = mark.listed_at if mark else None
+    seen = 0
+    async for page in live.connector.changes(cursor):
+        seen += len(page.records)
+        doubtful = _take_page(session, live, page)
+        if page.cursor is not None:
+            saved = Bookmark(page.cursor, live.place.url, listed_at)
+            with session.store.write() as tx:
+                items.save_bookmark(tx, session.sync, live.name, saved)
+        if doubtful:
+            await reread(session, live, doubtful)
+    session.read += seen
+    if cursor is None:
+        await _finish_listing(session, live, seen=seen, had=had, started=started)
+    _resolve_items(session, live)
+    log.info("connection.read", connection=live.name, records=seen, complete=cursor is None)
+
+
+async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, started: datetime) -> None:
+    """After a complete listing: what was not in it is asked for by id, and only then believed gone."""
+    if seen == 0 and had > 0:
+        session.emptied[live.name] = had
+        return
+    with session.store.write() as tx:
+        mark = items.bookmark(tx, session.sync, live.name)
+        value = mark.value if mark else ""
+        items.save_bookmark(tx, session.sync, live.name, Bookmark(value, live.place.url, started))
+        absent = items.not_read_since(tx, session.sync, live.name, started)
+    if absent:
+        await reread(session, live, [Address(r.copy.ref, r.copy.key) for r in absent])
+
+
+async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> frozenset[Ref]:
+    """Read records directly by id and take that for the truth; return those that had changed."""
+    answers = await live.connector.get(addresses)
+    now = session.clock()
+    changed: list[Row] = []
+    same: list[str] = []
+    with session.store.write() as tx:
+        known = items.rows_by_ref(tx, session.sync, list(answers))
+        for ref, answer in answers.items():
+            old = known.get(ref)
+            row = _judge_direct(session, live, old, answer, now)
+            if row is not None:
+                changed.append(row)
+            elif old is not None:
+                same.append(ref.id)
+        items.save_rows(tx, session.sync, changed)
+        items.touch(tx, session.sync, live.name, same, now)
+    return frozenset(r.copy.ref for r in changed)
+
+
+def _judge_direct(
+    session: Session, live: Live, old: Row | None, answer: Record | Missing, now: datetime
+) -> Row | None:
+    if isinstance(answer, Missing):
+        if old is None or old.copy.state is answer.state:
+            return None
+        log.warning("copy.missing", connection=live.name, ref=str(answer.ref), state=str(answer.state), to=answer.to)
+        return replace(old, copy=replace(old.copy, state=answer.state, read_at=now), dirty=True)
+    record = _titled(live, answer)
+    if old is None or _differs(old, record):
+        return _row(old, record, now)
+    return None
+
+
+def _take_page(session: Session, live: Live, page: Page) -> list[Address]:
+    """Save a page; return records whose stamp is known but whose content is not."""
+    now = session.clock()
+    doubtful: list[Address] = []
+    changed: list[Row] = []
+    same: list[str] = []
+    with session.store.write() as tx:
+        known = items.rows_by_ref(tx, session.sync, [r.ref for r in page.records])
+        for listed in page.records:
+            record = _titled(live, listed)
+            old = known.get(record.ref)
+            if old is None:
+                changed.append(_row(None, record, now))
+            elif record.updated < old.copy.updated:
+                continue
+            elif not _differs(old, record):
+                same.append(record.ref.id)
+                if record.updated > old.copy.updated:
+                    copy = replace(old.copy, updated=record.updated, read_at=now)
+                    changed.append(replace(old, copy=copy))
+            elif record.updated == old.copy.updated:
+                doubtful.append(Address(record.ref, record.key))
+            else:
+                changed.append(_row(old, record, now))
+        items.save_rows(tx, session.sync, _newest(changed))
+        items.touch(tx, session.sync, live.name, same, now)
+        _take_comments(tx, session, live, page.comments)
+    return doubtful
+
+
+def _newest(rows: Iterable[Row]) -> list[Row]:
+    """Return one row per record: a page may say the same record twice."""
+    best: dict[Ref, Row] = {}
+    for row in rows:
+        have = best.get(row.copy.ref)
+        if have is None or row.copy.updated >= have.copy.updated:
+            best[row.copy.ref] = row
+    return list(best.values())
+
+
+def _titled(live: Live, record: Record) -> Record:
+    try:
+        title = live.mapper.read("title", record.fields)
+    except SyncerError:
+        title = ""
+    return items.with_title(record, title if isinstance(title, str) else "")
+
+
+def _differs(old: Row, record: Record) -> bool:
+    copy = old.copy
+    return (
+        copy.updated == UNREAD
+        or copy.seen != record.fields
+        or copy.state is not record.state
+        or (copy.key, copy.url) != (record.key, record.url)
+        or old.record.synced_by != record.synced_by
+        or (record.marker is not None and old.record.marker != record.marker)
+    )
+
+
+def _row(old: Row | None, record: Record, now: datetime) -> Row:
+    """Return the row for a record just read; what was agreed of it stays."""
+    copy = Copy(
+        ref=record.ref,
+        key=record.key,
+        url=record.url,
+        created=record.created,
+        updated=record.updated,
+        seen=record.fields,
+        read_at=now,
+        state=record.state,
+        own=record.own,
+    )
+    if old is None:
+        return Row(copy, record, None, dirty=True, scoped=False)
+    since = old.copy.known_until if old.dirty and old.copy.known_until else old.copy.read_at
+    copy = replace(copy, base=old.copy.base, known_until=since, fresh=old.copy.fresh, own=old.copy.own or record.own)
+    return replace(old, copy=copy, record=record, dirty=True)
+
+
+# -- comments --------------------------------------------------------------------------------
+
+
+def _take_comments(tx: sa.Connection, session: Session, live: Live, comments: Sequence[Comment]) -> None:
+    if not comments or not session.rules.comments:
+        return
+    known = threads.known(tx, session.sync, [c.ref for c in comments])
+    remarks: list[Remark] = []
+    touched: list[Ref] = []
+    for comment in comments:
+        old = known.get(comment.ref)
+        if old is not None and comment.updated <= old.comment.updated:
+            continue
+        item = _item_ref(tx, session, comment)
+        remarks.append(_remark(session, comment, item, old))
+        if item is not None and old is None:
+            touched.append(item)
+    threads.save(tx, session.sync, remarks)
+    _stir(tx, session, touched)
+
+
+def _item_ref(tx: sa.Connection, session: Session, comment: Comment) -> Ref | None:
+    if isinstance(comment.item, Ref):
+        return comment.item
+    return items.ref_of_key(tx, session.sync, comment.ref.connection, comment.item)
+
+
+def _remark(session: Session, comment: Comment, item: Ref | None, old: Remark | None) -> Remark:
+    spot = item.id if item is not None else f"?{comment.item}"
+    if old is not None:
+        return Remark(comment, old.item, old.thread, old.mirror)
+    marked = None
+    if comment.own and comment.marker:
+        marked = marker_link(session.store.key, comment.marker, comment.ref.connection)
+    return Remark(comment, spot, marked or thread_id(comment.ref), marked is not None)
+
+
+def _stir(tx: sa.Connection, session: Session, refs: Sequence[Ref]) -> None:
+    """Make the commented records be looked at."""
+    rows = items.rows_by_ref(tx, session.sync, refs)
+    items.save_rows(tx, session.sync, [replace(r, dirty=True) for r in rows.values()])
+
+
+def _resolve_items(session: Session, live: Live) -> None:
+    """Give comments that came before their record their place; drop those on what we do not sync."""
+    with session.store.write() as tx:
+        waiting = threads.unplaced(tx, session.sync, live.name)
+        placed: list[Remark] = []
+        touched: list[Ref] = []
+        for remark in waiting:
+            ref = items.ref_of_key(tx, session.sync, live.name, remark.item.removeprefix("?"))
+            if ref is not None:
+                placed.append(replace(remark, item=ref.id))
+                touched.append(ref)
+        threads.save(tx, session.sync, placed)
+        threads.drop_unplaced(tx, session.sync, live.name)
+        _stir(tx, session, touched)
+

@@ -1,0 +1,147 @@
+"""A run's surroundings: the open connections, who is who, and what this run knows so far."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from syncer.connector import Connector, Place
+from syncer.engine.state import Rules
+from syncer.engine.views import Reader
+from syncer.errors import ConnectorError
+from syncer.mapping.mapper import Mapper
+from syncer.mapping.schema import Tables
+from syncer.model import Account, Ref
+from syncer.store import Store, items
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class RequestMeter:
+    """Counts one connection's requests and announces its waits."""
+
+    connection: str
+    requests: int = 0
+
+    def request(self) -> None:
+        self.requests += 1
+
+    def throttled(self, seconds: float, reason: str) -> None:
+        log.warning("connection.throttled", connection=self.connection, seconds=round(seconds, 1), reason=reason)
+
+
+@dataclass(slots=True)
+class Live:
+    """One open connection in this run."""
+
+    name: str
+    connector: Connector
+    place: Place
+    tables: Tables
+    mapper: Mapper
+    meter: RequestMeter
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.name, self.mapper)
+
+
+@dataclass(slots=True)
+class Directory:
+    """Who is who and what is linked to what; meets `mapping.Directory`. Links are looked up on demand."""
+
+    people: Mapping[str, Mapping[str, str]]
+    sync: str
+    lookup: Callable[[], sa.Connection | None]
+    accounts: dict[str, list[Account]] = field(default_factory=dict)
+    _links: dict[Ref, str | None] = field(default_factory=dict)
+    _persons: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    store: Store | None = None
+
+    def person(self, connection: str, account: Account) -> str | None:
+        spot = (connection, account.id)
+        if spot not in self._persons:
+            self._persons[spot] = self._person(connection, account)
+        return self._persons[spot]
+
+    def _person(self, connection: str, account: Account) -> str | None:
+        known = next((a for a in self.accounts.get(connection, ()) if a.id == account.id), None)
+        email = account.email or (known.email if known else None)
+        names = {n.casefold() for n in (account.id, account.name, email, known.name if known else None) if n}
+        for person, there in self.people.items():
+            if there.get(connection, "").casefold() in names:
+                return person
+        return email.casefold() if email else None
+
+    def account(self, connection: str, person: str) -> str | None:
+        said = self.people.get(person, {}).get(connection)
+        for account in self.accounts.get(connection, ()):
+            if said is not None and said.casefold() in {
+                n.casefold() for n in (account.id, account.name, account.email) if n
+            }:
+                return account.id
+            if said is None and account.email and account.email.casefold() == person.casefold():
+                return account.id
+        return said
+
+    def link_of(self, ref: Ref) -> str | None:
+        if self._links.get(ref) is None and self.store is not None:
+            with self.store.read() as tx:
+                self._links[ref] = items.link_of(tx, self.sync, ref)
+        return self._links.get(ref)
+
+    def copy_of(self, link: str, connection: str) -> str | None:
+        if self.store is None:
+            return None
+        with self.store.read() as tx:
+            return items.copy_of(tx, link, connection)
+
+    def learn(self, ref: Ref, link: str) -> None:
+        """Note a link just made."""
+        self._links[ref] = link
+
+
+@dataclass(slots=True)
+class Session:
+    """Everything the steps of one run share. `down`: connections left out, and why."""
+
+    sync: str
+    run: str
+    number: int
+    rules: Rules
+    store: Store
+    lives: dict[str, Live]
+    directory: Directory
+    digest: str
+    settle_wait: float
+    clock: Callable[[], datetime]
+    down: dict[str, ConnectorError] = field(default_factory=dict)
+    read: int = 0
+    emptied: dict[str, int] = field(default_factory=dict)
+    failed: set[tuple[str, str]] = field(default_factory=set)
+    allowed: frozenset[str] = frozenset()
+
+    def readers(self) -> dict[str, Reader]:
+        return {name: live.reader for name, live in self.lives.items() if name not in self.down}
+
+    def lose(self, connection: str, error: ConnectorError) -> None:
+        """Leave a connection out of the rest of this run; its copies count as unedited."""
+        if connection not in self.down:
+            self.down[connection] = error
+            log.error("connection.lost", connection=connection, reason=str(error))
+
+    def up(self) -> list[Live]:
+        return [live for name, live in self.lives.items() if name not in self.down]
+
+
+def digest_of(tables: Mapping[str, Any]) -> str:
+    """Return what tells one set of mappings from another."""
+    said = "\0".join(f"{name}={tables[name].digest}" for name in sorted(tables))
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,1 @@
+"""Translation between a tracker's words and the product model. Pure."""

@@ -1,0 +1,177 @@
+"""The tables, and the forward-only steps that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+_text, _int = sa.Text, sa.Integer
+
+
+def _column(name: str, type_: type[sa.types.TypeEngine[str]] | type[sa.types.TypeEngine[int]], *, key: bool = False) -> sa.Column[object]:
+    return sa.Column(name, type_, primary_key=key, nullable=False, server_default=None if key else ("0" if type_ is _int else ""))
+
+
+meta = sa.Table("meta", metadata, _column("name", _text, key=True), _column("value", _text))
+
+catalogue = sa.Table(
+    "catalogue",
+    metadata,
+    _column("connection", _text, key=True),
+    _column("name", _text, key=True),
+    _column("value", _text),
+    _column("at", _text),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    _column("sync", _text, key=True),
+    _column("connection", _text, key=True),
+    _column("value", _text),
+    _column("place", _text),
+    _column("listed_at", _text),
+)
+
+links = sa.Table(
+    "links",
+    metadata,
+    _column("id", _text, key=True),
+    _column("sync", _text),
+    _column("born", _text),
+    _column("title", _text),
+    _column("created", _text),
+    _column("digest", _text),
+    _column("owing", _int),
+    _column("dirty", _int),
+    _column("doc", _text),
+    sa.Index("links_by_sync", "sync", "dirty", "owing"),
+)
+
+copies = sa.Table(
+    "copies",
+    metadata,
+    _column("sync", _text, key=True),
+    _column("connection", _text, key=True),
+    _column("entity", _text, key=True),
+    _column("id", _text, key=True),
+    _column("link", _text),
+    _column("key", _text),
+    _column("url", _text),
+    _column("title", _text),
+    _column("created", _text),
+    _column("updated", _text),
+    _column("state", _text),
+    _column("marker", _text),
+    _column("read_at", _text),
+    _column("known_until", _text),
+    _column("own", _int),
+    _column("dirty", _int),
+    _column("scoped", _int),
+    _column("fresh", _int),
+    _column("more", _text),
+    _column("seen", _text),
+    _column("base", _text),
+    sa.Index("copies_by_link", "link"),
+    sa.Index("copies_dirty", "sync", "dirty"),
+    sa.Index("copies_by_key", "sync", "connection", "key"),
+    sa.Index("copies_by_title", "sync", "title"),
+)
+
+comments = sa.Table(
+    "comments",
+    metadata,
+    _column("sync", _text, key=True),
+    _column("connection", _text, key=True),
+    _column("id", _text, key=True),
+    _column("item", _text),
+    _column("thread", _text),
+    _column("mirror", _int),
+    _column("created", _text),
+    _column("updated", _text),
+    _column("doc", _text),
+    sa.Index("comments_by_item", "sync", "connection", "item"),
+    sa.Index("comments_by_thread", "thread"),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    _column("id", _text, key=True),
+    _column("sync", _text),
+    _column("link", _text),
+    _column("field", _text),
+    _column("ref", _text),
+    _column("since", _text),
+    _column("doc", _text),
+    sa.Index("holds_by_sync", "sync", "link"),
+)
+
+parked = sa.Table(
+    "parked",
+    metadata,
+    _column("id", _text, key=True),
+    _column("sync", _text),
+    _column("link", _text),
+    _column("connection", _text),
+    _column("ref", _text),
+    _column("field", _text),
+    _column("kind", _text),
+    _column("error", _text),
+    _column("attempts", _int),
+    _column("next_try", _text),
+    _column("digest", _text),
+    sa.Index("parked_by_sync", "sync", "link"),
+)
+
+intents = sa.Table(
+    "intents",
+    metadata,
+    _column("id", _text, key=True),
+    _column("sync", _text),
+    _column("run", _text),
+    _column("link", _text),
+    _column("connection", _text),
+    _column("do", _text),
+    _column("created", _text),
+    _column("asked", _text),
+    _column("doc", _text),
+    sa.Index("intents_by_sync", "sync", "connection"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    _column("id", _text, key=True),
+    _column("sync", _text),
+    _column("number", _int),
+    _column("started", _text),
+    _column("finished", _text),
+    _column("doc", _text),
+    sa.Index("runs_by_sync", "sync", "number"),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    _column("sync", _text),
+    _column("run", _text),
+    _column("link", _text),
+    _column("at", _text),
+    _column("doc", _text),
+    _column("previous", _text),
+    _column("hash", _text),
+    sa.Index("audit_by_link", "link"),
+    sa.Index("audit_by_run", "run"),
+)
+
+
+def _first(tx: sa.Connection) -> None:
+    metadata.create_all(tx)
+
+
+MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_first,)
+"""Step n brings version n-1 to n. Forward only; never edited once released."""

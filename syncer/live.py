@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 
 from syncer.connector import Connector, Place
@@ -59,11 +58,10 @@ class Directory:
 
     people: Mapping[str, Mapping[str, str]]
     sync: str
-    lookup: Callable[[], sa.Connection | None]
+    store: Store
     accounts: dict[str, list[Account]] = field(default_factory=dict)
     _links: dict[Ref, str | None] = field(default_factory=dict)
     _persons: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    store: Store | None = None
 
     def person(self, connection: str, account: Account) -> str | None:
         spot = (connection, account.id)
@@ -92,14 +90,12 @@ class Directory:
         return said
 
     def link_of(self, ref: Ref) -> str | None:
-        if self._links.get(ref) is None and self.store is not None:
+        if self._links.get(ref) is None:
             with self.store.read() as tx:
                 self._links[ref] = items.link_of(tx, self.sync, ref)
         return self._links.get(ref)
 
     def copy_of(self, link: str, connection: str) -> str | None:
-        if self.store is None:
-            return None
         with self.store.read() as tx:
             return items.copy_of(tx, link, connection)
 
@@ -123,6 +119,7 @@ class Session:
     settle_wait: float
     clock: Callable[[], datetime]
     down: dict[str, ConnectorError] = field(default_factory=dict)
+    unopened: dict[str, RequestMeter] = field(default_factory=dict)
     read: int = 0
     emptied: dict[str, int] = field(default_factory=dict)
     failed: set[tuple[str, str]] = field(default_factory=set)

@@ -47,9 +47,10 @@ def judge(record: Record, values: Mapping[str, Value | Absent], evidence: Eviden
         return Verdict("alone", f"it is already synced by {record.synced_by}")
     if evidence.marked is not None:
         return Verdict("alone", "it carries our mark, but nothing we know of")
-    why_not = out_of_scope(record, values, rules.scope)
-    if why_not is not None:
-        return Verdict("alone", why_not)
+    for scope in (rules.scope, rules.scopes.get(record.ref.connection, Scope())):
+        why_not = out_of_scope(record, values, scope)
+        if why_not is not None:
+            return Verdict("alone", why_not)
     if record.ref.connection not in rules.create_from:
         return Verdict("alone", f"nothing is created from {record.ref.connection}")
     return Verdict("birth", f"new on {record.ref.connection}")
@@ -59,14 +60,14 @@ def out_of_scope(record: Record, values: Mapping[str, Value | Absent], scope: Sc
     """Return why *record* may not be linked or copied by itself, None where it may."""
     if record.fields.get("@in_filter") is False:
         return "the connection's filter leaves it out"
-    kind, status = values.get("kind", ABSENT), values.get("status", ABSENT)
-    if scope.kind and kind not in scope.kind:
-        return "its kind is not in `where`"
-    if scope.status and status not in scope.status:
-        return "its status is not in `where`"
-    labels = values.get("labels")
-    if scope.labels and not sets.intersection(sets.as_set(labels) if labels is not ABSENT else (), scope.labels):
-        return "it has none of the labels in `where`"
+    for name in ("kind", "status", "priority"):
+        wanted = getattr(scope, name)
+        if wanted and values.get(name, ABSENT) not in wanted:
+            return f"its {name} is not in `where`"
+    for name in ("labels", "assignees"):
+        wanted, value = getattr(scope, name), values.get(name)
+        if wanted and not (isinstance(value, frozenset) and sets.intersection(value, wanted)):
+            return f"it has none of the {name} in `where`"
     author = record.author
     if scope.authors and (author is None or not {author.id, author.name, author.email} & scope.authors):
         return "its author is not in `where`"

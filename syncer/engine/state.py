@@ -48,6 +48,8 @@ class Scope:
     labels: frozenset[str] = frozenset()
     authors: frozenset[str] = frozenset()
     status: frozenset[str] = frozenset()
+    priority: frozenset[str] = frozenset()
+    assignees: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Rules:
     fields: Mapping[str, FieldRule] = field(default_factory=dict)
     limits: Limits = Limits()
     scope: Scope = Scope()
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
     comments: bool = True
     backfill: bool = True
     public: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncer.links import Copy, Link, Origin
-from syncer.model import Record, Ref, State, normal_title
+from syncer.model import Address, Record, Ref, State, normal_title
 from syncer.store import encoding as code
 from syncer.store.schema import copies, cursors, links
 
@@ -231,6 +231,14 @@ def not_read_since(tx: sa.Connection, sync: str, connection: str, when: datetime
         copies.c.read_at < code.stamp(when),
     )
     return [_row_in(r) for r in tx.execute(query)]
+
+
+def unread(tx: sa.Connection, sync: str, connection: str, stamp: datetime) -> list[Address]:
+    """Return the copies whose *stamp* says they were written but never read."""
+    query = sa.select(copies.c.entity, copies.c.id, copies.c.key).where(
+        copies.c.sync == sync, copies.c.connection == connection, copies.c.updated == code.stamp(stamp)
+    )
+    return [Address(Ref(connection, entity, id_), key) for entity, id_, key in tx.execute(query)]
 
 
 def clean(tx: sa.Connection, sync: str, refs: Sequence[Ref], *, scoped: bool | None = None) -> None:

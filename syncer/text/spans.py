@@ -64,11 +64,10 @@ def _linked(spans: Iterable[Span]) -> Iterator[Span]:
 def _merged(spans: Iterable[Span]) -> list[Span]:
     out: list[Span] = []
     for span in spans:
+        last = out[-1] if out else None
         if not isinstance(span, Text):
             out.append(span)
-            continue
-        last = out[-1] if out else None
-        if isinstance(last, Text) and last.marks == span.marks and last.link == span.link:
+        elif isinstance(last, Text) and last.marks == span.marks and last.link == span.link:
             out[-1] = Text(last.text + span.text, span.marks, span.link)
         elif span.text or span.link:
             out.append(span)
@@ -135,13 +134,13 @@ def _unmarked_edge(span: Span, before: Marks, after: Marks) -> list[Span]:
     body = span.text.strip()
     if not body:
         return [replace(span, marks=span.marks & before & after)]
-    lead = span.text[: len(span.text) - len(span.text.lstrip())]
-    tail = span.text[len(span.text.rstrip()) :]
-    return [
-        Text(lead, span.marks & before, span.link),
+    start = len(span.text) - len(span.text.lstrip())
+    parts = [
+        Text(span.text[:start], span.marks & before, span.link),
         Text(body, span.marks, span.link),
-        Text(tail, span.marks & after, span.link),
+        Text(span.text[start + len(body) :], span.marks & after, span.link),
     ]
+    return [part for part in parts if part.text]
 
 
 def hoisted(spans: Spans) -> Spans:
@@ -155,7 +154,7 @@ def hoisted(spans: Spans) -> Spans:
 
 
 def _hoisted_span(span: Span, before: str, after: str) -> list[Span]:
-    if not isinstance(span, Text) or not span.marks:
+    if not isinstance(span, Text) or not span.marks or not span.text:
         return [span]
     start, end = 0, len(span.text)
     if before.isalnum():
@@ -164,11 +163,12 @@ def _hoisted_span(span: Span, before: str, after: str) -> list[Span]:
     if after.isalnum():
         while end > start and not span.text[end - 1].isalnum():
             end -= 1
-    return [
+    parts = [
         Text(span.text[:start], PLAIN, span.link),
-        Text(span.text[start:end], span.marks if start < end else PLAIN, span.link),
+        Text(span.text[start:end], span.marks, span.link),
         Text(span.text[end:], PLAIN, span.link),
     ]
+    return [part for part in parts if part.text]
 
 
 def _edge(span: Span, *, last: bool) -> str:

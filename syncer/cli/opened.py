@@ -1,0 +1,40 @@
+"""What most commands start with: the config, the store, one sync."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from syncer.cli.app import Globals
+    from syncer.config import Config, Sync
+    from syncer.store import Store
+
+
+def config_of(ctx: typer.Context, *, secrets: bool = False) -> Config:
+    """Load the config the person meant. Raises `ConfigError`."""
+    from syncer.config import find, load  # noqa: PLC0415 -- keeps `--help` fast
+
+    said: Globals = ctx.obj
+    return load(find(said.config), secrets=secrets)
+
+
+@contextlib.contextmanager
+def store_of(config: Config) -> Iterator[Store]:
+    from syncer.wiring import open_store  # noqa: PLC0415 -- keeps `--help` fast
+
+    store = open_store(config)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def syncs_of(config: Config, name: str | None, *, everything: bool = False) -> list[Sync]:
+    """Return the syncs a command speaks of."""
+    from syncer.wiring import sync_named  # noqa: PLC0415 -- keeps `--help` fast
+
+    return list(config.syncs.values()) if everything and name is None else [sync_named(config, name)]

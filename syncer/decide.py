@@ -1,0 +1,340 @@
+"""Merge and plan, batch by batch: restless links in, saved state and actions out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from syncer.apply import BACKOFF_CAP, action_digest, parked_id
+from syncer.engine import comments as talk
+from syncer.engine.comments import Thread
+from syncer.engine.merge import Circumstances, FieldError, Merged, merge
+from syncer.engine.plan import Action, plan
+from syncer.errors import ConnectorError
+from syncer.links import Copy, Hold, Link, Origin, Parked
+from syncer.live import Session
+from syncer.model import CLOSED, Address, Edited, Ref, State, Value, client_id, marker_for
+from syncer.store import items, journal, threads
+from syncer.store.items import Row
+from syncer.store.records import Entry, append
+from syncer.store.threads import Remark
+
+log = structlog.get_logger()
+
+Histories = dict[tuple[str, str], Edited | None]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some links with all that is remembered of them."""
+
+    links: dict[str, Link]
+    rows: dict[str, dict[str, Row]]
+    holds: dict[str, dict[str, Hold]]
+    parked: dict[str, list[Parked]]
+    remarks: dict[Ref, list[Remark]]
+    times: dict[str, Histories] = field(default_factory=dict)
+
+
+async def decide(session: Session) -> list[Action]:
+    """Merge every restless link, save what was decided, and return the writes that are due."""
+    with session.store.read() as tx:
+        ids = items.restless(tx, session.sync, session.digest)
+    actions: list[Action] = []
+    for batch_ids in items.batches(ids):
+        batch = _load(session, batch_ids)
+        merged = await _merge_all(session, batch)
+        actions += _save(session, batch, merged)
+        await asyncio.sleep(0)
+    return actions
+
+
+def _load(session: Session, ids: Sequence[str]) -> Batch:
+    with session.store.read() as tx:
+        links = items.load_links(tx, ids)
+        rows = items.rows_of_links(tx, ids)
+        holds: dict[str, dict[str, Hold]] = {i: {} for i in ids}
+        for hold in journal.held(tx, session.sync):
+            if hold.link in holds and hold.field not in {"twin", "maybe"}:
+                holds[hold.link][hold.field] = hold
+        parked: dict[str, list[Parked]] = {i: [] for i in ids}
+        for entry in journal.parked_entries(tx, session.sync):
+            if entry.link in parked:
+                parked[entry.link].append(entry)
+        refs = [row.copy.ref for copies in rows.values() for row in copies.values()]
+        remarks = threads.of_items(tx, session.sync, refs) if session.rules.comments else {}
+    return Batch(links, rows, holds, parked, remarks)
+
+
+# -- merge -----------------------------------------------------------------------------------
+
+
+async def _merge_all(session: Session, batch: Batch) -> dict[str, Merged]:
+    """Merge each link; where only a tracker's history can tell who was later, ask it and merge again."""
+    merged = {i: _merge_one(session, batch, link) for i, link in batch.links.items()}
+    unclear = {i: m.unclear for i, m in merged.items() if m.unclear}
+    for id_, spots in unclear.items():
+        batch.times[id_] = await _histories(session, batch.rows[id_], spots)
+        merged[id_] = _merge_one(session, batch, batch.links[id_])
+    return merged
+
+
+def _merge_one(session: Session, batch: Batch, link: Link) -> Merged:
+    copies = {c: row.copy for c, row in batch.rows[link.id].items()}
+    link = _bury(session, batch, link)
+    at = Circumstances(
+        rules=session.rules,
+        readers=session.readers(),
+        holds=batch.holds[link.id],
+        now=session.clock(),
+        run=session.number,
+        digest=session.digest,
+        times=batch.times.get(link.id, {}),
+    )
+    return merge(link, copies, at)
+
+
+def _bury(session: Session, batch: Batch, link: Link) -> Link:
+    """Apply `on_gone` once, when a copy has just been found to be gone."""
+    rows = batch.rows[link.id]
+    newly = [c for c, r in rows.items() if r.dirty and r.copy.state is State.GONE]
+    if not newly or session.rules.on_gone != "close" or link.agreed.get("status") in CLOSED:
+        return link
+    owed = {c: dict(f) for c, f in link.owed.items()}
+    for connection in rows.keys() - set(newly):
+        owed.setdefault(connection, {})["status"] = None
+    origin = Origin(newly[0], session.clock())
+    return replace(
+        link,
+        agreed={**link.agreed, "status": "canceled"},
+        origin={**link.origin, "status": origin},
+        owed=owed,
+    )
+
+
+async def _histories(
+    session: Session, rows: Mapping[str, Row], spots: frozenset[tuple[str, str]]
+) -> Histories:
+    """Ask each tracker in doubt when the fields were last changed; None where it cannot say."""
+    found: Histories = dict.fromkeys(spots)
+    for connection in sorted({c for c, _ in spots}):
+        live, row = session.lives.get(connection), rows.get(connection)
+        if live is None or row is None or connection in session.down:
+            continue
+        fields = frozenset(f for c, f in spots if c == connection)
+        try:
+            known = await live.connector.history(Address(row.copy.ref, row.copy.key), fields)
+        except ConnectorError as error:
+            log.warning("history.refused", connection=connection, reason=str(error))
+            continue
+        for name in fields & known.keys():
+            found[connection, name] = known[name]
+    return found
+
+
+# -- save ------------------------------------------------------------------------------------
+
+
+def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[Action]:
+    """Keep what was decided in one transaction: agreed, owed, audit, bases. Then say what is due."""
+    actions: list[Action] = []
+    links: list[Link] = []
+    rows: list[Row] = []
+    entries: list[Entry] = []
+    holds: list[Hold] = []
+    released: list[str] = []
+    parked: list[Parked] = []
+    unparked: list[str] = []
+    mirrored: list[Remark] = []
+    for id_, result in merged.items():
+        before = batch.rows[id_]
+        held = frozenset(h.field for h in result.holds)
+        reasons = {c.field: c.because for c in result.changed}
+        planned = plan(result.link, result.copies, session.readers(), session.rules, reasons, held)
+        links.append(planned.link)
+        rows += [_row_after(before[c], copy) for c, copy in result.copies.items()]
+        entries += _entries(result, before)
+        holds += result.holds
+        released += [h.id for name, h in batch.holds[id_].items() if name not in held]
+        errors = (*result.errors, *planned.errors)
+        fresh, stale = _field_errors(session, batch, id_, errors, before)
+        parked += fresh
+        unparked += stale
+        due, gone = _due(session, batch, id_, [_closing(session, a, before) for a in planned.actions])
+        unparked += gone
+        talk_actions, found = _talk(session, batch, planned.link)
+        mirrored += found
+        due_talk, _ = _due(session, batch, id_, talk_actions)
+        actions += due + due_talk
+    with session.store.write() as tx:
+        items.save_rows(tx, session.sync, [r for r in rows if r.copy.ref.connection not in session.down])
+        items.save_links(tx, session.sync, links)
+        append(tx, session.sync, session.run, session.clock(), entries)
+        for hold in holds:
+            journal.hold(tx, session.sync, hold)
+        journal.release(tx, released)
+        journal.unpark(tx, unparked)
+        for entry in parked:
+            journal.park(tx, session.sync, entry)
+        threads.save(tx, session.sync, mirrored)
+    return actions
+
+
+def _row_after(row: Row, copy: Copy) -> Row:
+    return replace(row, copy=replace(copy, fresh=False, known_until=None), dirty=False)
+
+
+def _entries(result: Merged, rows: Mapping[str, Row]) -> list[Entry]:
+    found = [
+        Entry(
+            result.link.id,
+            str(rows[c.origin.connection].copy.ref) if c.origin.connection in rows else "",
+            "edit",
+            c.field,
+            _plain(c.before),
+            _plain(c.after),
+            c.origin.who or c.origin.connection,
+            c.because,
+        )
+        for c in result.changed
+    ]
+    found += [
+        Entry(
+            result.link.id,
+            str(rows[o.connection].copy.ref) if o.connection in rows else "",
+            "overruled",
+            o.field,
+            _plain(o.value),
+            _plain(o.agreed),
+            o.connection,
+            o.because,
+        )
+        for o in result.overruled
+    ]
+    return found
+
+
+def _plain(value: Value) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _field_errors(
+    session: Session, batch: Batch, link: str, errors: Sequence[FieldError], rows: Mapping[str, Row]
+) -> tuple[list[Parked], list[str]]:
+    """Park the fields that cannot be read or written; return also the ids of those that can again."""
+    now = session.clock()
+    known = {p.id: p for p in batch.parked[link]}
+    fresh: dict[str, Parked] = {}
+    for error in errors:
+        id_ = parked_id(link, error.connection, error.field)
+        old = known.get(id_)
+        attempts = old.attempts + 1 if old else 1
+        row = rows.get(error.connection)
+        fresh[id_] = Parked(
+            id=id_,
+            link=link,
+            connection=error.connection,
+            ref=str(row.copy.ref) if row else "",
+            field=error.field,
+            kind="field",
+            error=f"{error.message} ({error.connection}:{row.copy.key})" if row else error.message,
+            attempts=attempts,
+            next_try=now + min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP),
+        )
+    stale = [p.id for p in known.values() if p.kind == "field" and p.id not in fresh]
+    return list(fresh.values()), [i for i in stale if _connection_up(session, known[i])]
+
+
+def _connection_up(session: Session, entry: Parked) -> bool:
+    return entry.connection in session.lives and entry.connection not in session.down
+
+
+def _due(
+    session: Session, batch: Batch, link: str, actions: Sequence[Action]
+) -> tuple[list[Action], list[str]]:
+    """Leave out what is parked and not due, unless it is another wish than the one that failed."""
+    now: datetime = session.clock()
+    parked = {p.id: p for p in batch.parked[link]}
+    due: list[Action] = []
+    for action in actions:
+        entry = parked.get(parked_id(link, action.connection, action.thread or ""))
+        if (link, action.connection) in session.failed:
+            continue
+        waits = entry is not None and (entry.kind == "settling" or entry.digest == action_digest(action))
+        if entry is not None and waits and entry.next_try > now:
+            continue
+        due.append(action)
+    wanted = {parked_id(link, a.connection, a.thread or "") for a in actions}
+    # A write failure whose wish has gone (somebody set it by hand) is a failure no more.
+    gone = [
+        p.id
+        for p in parked.values()
+        if p.kind == "write" and p.field != "comments" and p.id not in wanted and _connection_up(session, p)
+    ]
+    return due, gone
+
+
+def _closing(session: Session, action: Action, rows: Mapping[str, Row]) -> Action:
+    """Call an update that only follows another copy's end by its name."""
+    gone = any(r.dirty and r.copy.state is State.GONE for r in rows.values())
+    if gone and session.rules.on_gone == "close" and "status" in action.fields and action.do == "update":
+        return replace(action, do="close", because="another copy is gone and on_gone says close")
+    return action
+
+
+# -- comments --------------------------------------------------------------------------------
+
+
+def _talk(session: Session, batch: Batch, link: Link) -> tuple[list[Action], list[Remark]]:
+    """Return the comments to be mirrored, and mirrors recognised by their id."""
+    rows = batch.rows[link.id]
+    remarks = [r for row in rows.values() for r in batch.remarks.get(row.copy.ref, ())]
+    if not remarks:
+        return [], []
+    found = _recognised(session, remarks)
+    ours = {r.comment.ref for r in found}
+    mirrors: dict[str, dict[str, str]] = {}
+    for remark in [*found, *(r for r in remarks if r.mirror)]:
+        mirrors.setdefault(remark.thread, {})[remark.comment.ref.connection] = remark.comment.ref.id
+    origins = [r for r in remarks if not r.mirror and r.comment.ref not in ours]
+    told = [Thread(r.thread, link.id, r.comment, mirrors.get(r.thread, {})) for r in origins]
+    copies = {
+        c: row.copy.ref
+        for c, row in rows.items()
+        if row.copy.state is State.HERE and c in session.lives and c not in session.down
+    }
+    actions = [
+        Action(
+            do="comment",
+            link=link.id,
+            connection=m.connection,
+            because="a comment was written elsewhere",
+            ref=copies[m.connection],
+            key=rows[m.connection].copy.key,
+            url=rows[m.connection].copy.url,
+            title=link.title,
+            thread=m.thread,
+            text=m.body,
+        )
+        for m in talk.owed_mirrors(link, told, copies, session.rules)
+    ]
+    return actions, found
+
+
+def _recognised(session: Session, remarks: Sequence[Remark]) -> list[Remark]:
+    """Return our own comments that carry no mark but an id only we could have chosen."""
+    origins = [r.thread for r in remarks if not r.mirror]
+    found: list[Remark] = []
+    for remark in remarks:
+        if remark.mirror or not remark.comment.own:
+            continue
+        here = remark.comment.ref.connection
+        ids = {client_id(marker_for(session.store.key, t, here)): t for t in origins if t != remark.thread}
+        thread = ids.get(remark.comment.ref.id)
+        if thread is not None:
+            found.append(replace(remark, thread=thread, mirror=True))
+    return found

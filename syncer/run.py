@@ -1,0 +1,439 @@
+"""A run, start to end: request, lease, settle, fetch, read, match, merge, plan, guard, apply, save."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from syncer.apply import apply
+from syncer.connector import Connector, Setting
+from syncer.decide import decide
+from syncer.engine.guards import Guard, refusals
+from syncer.engine.plan import Action, ordered
+from syncer.engine.state import Rules
+from syncer.errors import ConfigError, ConnectorError, StoreError
+from syncer.intake import UNREAD, fetch, reread
+from syncer.kinship import relate
+from syncer.links import Hold, Parked
+from syncer.live import Directory, Live, RequestMeter, Session, digest_of
+from syncer.log import redact
+from syncer.mapping.mapper import Mapper
+from syncer.mapping.schema import Tables
+from syncer.report import action_document, hold_document, parked_document, when
+from syncer.settle import settle
+from syncer.store import Store, items, journal, records
+from syncer.store.journal import Shelf
+from syncer.store.lease import lease
+
+log = structlog.get_logger()
+
+ROUNDS = 4
+"""A round's writes may owe others (a status after a create, a child after its parent)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """One connection of a sync, not yet open: how to connect, and its mapping."""
+
+    name: str
+    connect: Callable[[Setting], Connector]
+    options: object
+    tables: Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """One sync with all it needs, whoever configured it. `redact` applies to texts for `disclosed` places."""
+
+    rules: Rules
+    spokes: tuple[Spoke, ...]
+    people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    settle_wait: float = 60.0
+    redact: tuple[str, ...] = ()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asked for a run, and how: `full` lists everything again, `allow` lifts guards by name,
+    `only` limits it to actions a saved plan holds."""
+
+    trigger: str = "manual"
+    full: bool = False
+    allow: frozenset[str] = frozenset()
+    wait: float = 60.0
+    only: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did, or (a plan) would do. `down`: connections left out, and why."""
+
+    sync: str
+    run: str
+    trigger: str
+    outcome: str
+    started: datetime
+    finished: datetime
+    actions: tuple[Action, ...]
+    held: tuple[Hold, ...]
+    parked: tuple[Parked, ...]
+    guards: tuple[Guard, ...]
+    down: Mapping[str, ConnectorError]
+    read: int
+    requests: Mapping[str, int]
+
+    def count(self, do: str) -> int:
+        return sum(1 for a in self.actions if a.do == do and a.state == "applied")
+
+
+Progress = Callable[[str, int, int], None]
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    return
+
+
+async def sync(store: Store, wiring: Wiring, request: Request, progress: Progress = _silent) -> Report:
+    """Run one sync now. Raises `LeaseBusyError` when another process is at it; failures of single
+    items and connections are in the report, never raised."""
+    async with lease(store, wiring.rules.sync, wait=request.wait), _session(store, wiring, request) as session:
+        started = session.clock()
+        structlog.contextvars.bind_contextvars(run=session.run, sync=session.sync)
+        _note_start(session, request, started)
+        log.info("run.started", trigger=request.trigger)
+        done, guards = await _perform(session, request, progress)
+        return _finish(session, _report(session, request, started, done, guards))
+
+
+async def plan(store: Store, wiring: Wiring, request: Request) -> Report:
+    """Return what `sync` would do now. Works on a copy of the store in memory; writes nothing."""
+    shadow = store.snapshot()
+    async with _session(shadow, wiring, request) as session:
+        started = session.clock()
+        await _look(session, request)
+        actions = _chosen(ordered(await decide(session)), request)
+        guards = _guards(session, actions, request)
+        report = _report(session, request, started, actions, guards)
+    shadow.close()
+    return report
+
+
+# -- the ten steps ---------------------------------------------------------------------------
+
+
+async def _perform(session: Session, request: Request, progress: Progress) -> tuple[list[Action], list[Guard]]:
+    await _look(session, request)
+    done: list[Action] = []
+    for round_ in range(ROUNDS):
+        if round_:
+            await _read_new(session)
+        actions = _chosen(ordered(await decide(session)), request)
+        if not _listed_everything(session):
+            actions = [a for a in actions if a.do != "create"]
+        if not actions:
+            break
+        guards = _guards(session, [*done, *actions], request)
+        if guards:
+            return [*done, *actions], guards
+        ended = await _apply(session, actions, progress)
+        done += ended
+        if not any(a.state == "applied" for a in ended):
+            break
+    return done, []
+
+
+async def _look(session: Session, request: Request) -> None:
+    """Settle, fetch, read and match."""
+    if request.full:
+        with session.store.write() as tx:
+            items.disturb(tx, session.sync)
+    await settle(session)
+    await fetch(session, full=request.full)
+    relate(session)
+
+
+async def _read_new(session: Session) -> None:
+    """Read the copies that were made without a full answer."""
+    for live in session.up():
+        with session.store.read() as tx:
+            unread = items.unread(tx, session.sync, live.name, UNREAD)
+        if not unread:
+            continue
+        try:
+            await reread(session, live, unread)
+        except ConnectorError as error:
+            session.lose(live.name, error)
+
+
+def _listed_everything(session: Session) -> bool:
+    """The first run lists every connection completely before it creates anything."""
+    with session.store.read() as tx:
+        marks = [items.bookmark(tx, session.sync, c) for c in session.rules.connections]
+    return all(m is not None and m.listed_at is not None for m in marks)
+
+
+def _chosen(actions: list[Action], request: Request) -> list[Action]:
+    if request.only is None:
+        return actions
+    return [a for a in actions if fingerprint(a) in request.only]
+
+
+def fingerprint(action: Action) -> str:
+    """Return what tells an action of a saved plan from any other: also where it starts from."""
+    moves = [(n, _plain(m.before), _plain(m.after)) for n, m in sorted(action.fields.items())]
+    return repr((action.do, action.link, action.connection, str(action.ref or ""), action.thread, moves))
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _guards(session: Session, actions: Sequence[Action], request: Request) -> list[Guard]:
+    return refusals(actions, session.rules.limits, request.allow, session.emptied)
+
+
+async def _apply(session: Session, actions: Sequence[Action], progress: Progress) -> list[Action]:
+    """Let every connection work through its own actions, side by side."""
+    total, count = len(actions), 0
+
+    async def one(live: Live) -> list[Action]:
+        nonlocal count
+        mine = [a for a in actions if a.connection == live.name]
+        ended: list[Action] = []
+        for start in range(0, len(mine), 25):
+            part = mine[start : start + 25]
+            ended += await apply(session, live, part)
+            count += len(part)
+            progress("apply", count, total)
+            if live.name in session.down:
+                break
+        return ended
+
+    results = await asyncio.gather(*(one(live) for live in session.up()))
+    return [a for part in results for a in part]
+
+
+# -- opening ---------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def _session(store: Store, wiring: Wiring, request: Request) -> AsyncIterator[Session]:
+    now = wiring.clock()
+    with store.read() as tx:
+        number = records.next_number(tx, wiring.rules.sync)
+        shelves = {s.name: Shelf.load(tx, s.name, now) for s in wiring.spokes}
+    directory = Directory(wiring.people, wiring.rules.sync, store)
+    session = Session(
+        sync=wiring.rules.sync,
+        run="R" + secrets.token_hex(6),
+        number=number,
+        rules=wiring.rules,
+        store=store,
+        lives={},
+        directory=directory,
+        digest=digest_of({s.name: s.tables for s in wiring.spokes}),
+        settle_wait=wiring.settle_wait,
+        clock=wiring.clock,
+        allowed=request.allow,
+    )
+    connectors: list[Connector] = []
+    try:
+        await asyncio.gather(*(_open(session, wiring, s, shelves[s.name], connectors) for s in wiring.spokes))
+        session.rules = _disclosed(session)
+        yield session
+    finally:
+        for connector in connectors:
+            with contextlib.suppress(ConnectorError):
+                await connector.close()
+        with contextlib.suppress(StoreError), store.write() as tx:
+            for shelf in shelves.values():
+                shelf.flush(tx)
+        structlog.contextvars.unbind_contextvars("run", "sync")
+
+
+async def _open(
+    session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, connectors: list[Connector]
+) -> None:
+    meter = RequestMeter(spoke.name)
+    setting = Setting(
+        connection=spoke.name,
+        options=spoke.options,
+        tables=spoke.tables.for_setting(),
+        catalogue=shelf,
+        meter=meter,
+        clock=wiring.clock,
+        sleep=wiring.sleep,
+    )
+    connector = spoke.connect(setting)
+    connectors.append(connector)
+    try:
+        place = await connector.open()
+    except ConnectorError as error:
+        error.connection = error.connection or spoke.name
+        session.lose(spoke.name, error)
+        session.unopened[spoke.name] = meter
+        return
+    session.directory.accounts[spoke.name] = list(place.accounts)
+    mapper = Mapper(
+        connection=spoke.name,
+        codecs=place.codecs,
+        tables=spoke.tables,
+        directory=session.directory,
+        words=place.words,
+        redact=_redactor(wiring, spoke.name),
+    )
+    session.lives[spoke.name] = Live(spoke.name, connector, place, spoke.tables, mapper, meter)
+
+
+def _redactor(wiring: Wiring, connection: str) -> Callable[[str], str] | None:
+    disclosure = wiring.rules.disclosure
+    if disclosure is None or connection not in disclosure.to or not wiring.redact:
+        return None
+    patterns = [re.compile(p) for p in wiring.redact]
+
+    def redact(text: str) -> str:
+        for pattern in patterns:
+            text = pattern.sub("[redacted]", text)
+        return text
+
+    return redact
+
+
+def _disclosed(session: Session) -> Rules:
+    """Refuse a sync from a private to a public place that nobody agreed to (never silently thinned)."""
+    rules = session.rules
+    public = frozenset(n for n, live in session.lives.items() if not live.place.private)
+    private = sorted(n for n, live in session.lives.items() if live.place.private)
+    told = rules.disclosure.to if rules.disclosure is not None else frozenset()
+    for name in sorted(public - told):
+        if private:
+            raise ConfigError(
+                f"{name} is public and {private[0]} is private: say what may be shown there.",
+                key=f"syncs.{rules.sync}.disclose",
+                connection=name,
+                fix=f'Add disclose = {{ to = ["{name}"] }} to [syncs.{rules.sync}].',
+            )
+    return replace(rules, public=public)
+
+
+# -- the record of a run ---------------------------------------------------------------------
+
+
+def _note_start(session: Session, request: Request, started: datetime) -> None:
+    doc = {"run": session.run, "sync": session.sync, "trigger": request.trigger, "outcome": "running"}
+    with session.store.write() as tx:
+        records.save_run(
+            tx,
+            id_=session.run,
+            sync=session.sync,
+            number=session.number,
+            started=started,
+            finished=None,
+            doc={**doc, "started": started.isoformat(), "finished": None},
+        )
+
+
+def _report(
+    session: Session, request: Request, started: datetime, actions: Sequence[Action], guards: Sequence[Guard]
+) -> Report:
+    with session.store.read() as tx:
+        held = tuple(journal.held(tx, session.sync))
+        parked = tuple(journal.parked_entries(tx, session.sync))
+    meters = {n: live.meter for n, live in session.lives.items()} | session.unopened
+    return Report(
+        sync=session.sync,
+        run=session.run,
+        trigger=request.trigger,
+        outcome=_outcome(session, actions, parked, guards),
+        started=started,
+        finished=session.clock(),
+        actions=tuple(actions),
+        held=held,
+        parked=parked,
+        guards=tuple(guards),
+        down=dict(session.down),
+        read=session.read,
+        requests={n: m.requests for n, m in sorted(meters.items())},
+    )
+
+
+def _outcome(
+    session: Session, actions: Sequence[Action], parked: Sequence[Parked], guards: Sequence[Guard]
+) -> str:
+    if guards:
+        return "refused"
+    if len(session.down) == len(session.rules.connections):
+        return "failed"
+    if session.down or parked or any(a.state == "failed" for a in actions):
+        return "partial"
+    return "changed" if any(a.state == "applied" for a in actions) else "in_step"
+
+
+def _finish(session: Session, report: Report) -> Report:
+    doc = document(report)
+    with session.store.write() as tx:
+        items.calm(tx, session.sync)
+        records.save_run(
+            tx,
+            id_=session.run,
+            sync=session.sync,
+            number=session.number,
+            started=report.started,
+            finished=report.finished,
+            doc=doc,
+        )
+    counts = {k: v for k, v in tally_of(report).items() if k != "requests"}
+    log.info("run.finished", outcome=report.outcome, **counts)
+    return report
+
+
+def document(report: Report) -> dict[str, object]:
+    """Return a run as `sync --json` prints it."""
+    return {
+        "run": report.run,
+        "sync": report.sync,
+        "trigger": report.trigger,
+        "outcome": report.outcome,
+        "started": when(report.started),
+        "finished": when(report.finished),
+        "tally": tally_of(report),
+        "actions": [action_document(a) for a in report.actions],
+        "held": [hold_document(h) for h in report.held],
+        "parked": [parked_document(p) for p in report.parked],
+        "guards": [guard_document(g) for g in report.guards],
+        "down": {c: redact(str(e)) for c, e in sorted(report.down.items())},
+    }
+
+
+def guard_document(guard: Guard) -> dict[str, object]:
+    return {
+        "connection": guard.connection,
+        "flag": guard.flag,
+        "number": guard.number,
+        "limit": guard.limit,
+        "message": guard.message,
+    }
+
+
+def tally_of(report: Report) -> Mapping[str, object]:
+    """Return the counts of a run as `sync --json` shows them."""
+    return {
+        "read": report.read,
+        "created": report.count("create"),
+        "updated": report.count("update"),
+        "commented": report.count("comment"),
+        "closed": report.count("close"),
+        "held": len(report.held),
+        "parked": len(report.parked),
+        "requests": dict(report.requests),
+    }
+

@@ -163,7 +163,7 @@ class Delta:
         return bool(self.add or self.remove)
 
 
-Patch: TypeAlias = Mapping[str, JSON | Delta]
+Patch: TypeAlias = "Mapping[str, JSON | Delta]"
 """What a write changes, by native field name. A mapping value is a subset to be true of the
 native object after the write; a Delta changes single elements of a native list of strings."""
 

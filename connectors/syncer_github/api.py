@@ -19,6 +19,7 @@ Raw: TypeAlias = dict[str, Any]
 
 API_VERSION = "2022-11-28"
 REDIRECTS = frozenset({301, 302, 307, 308})
+NOT_OFFERED = frozenset({404, 405, 501})
 HOPS = 3
 MOST = 100
 """The largest page GitHub gives."""
@@ -51,7 +52,9 @@ class Api:
             if response.status_code not in REDIRECTS:
                 return response
             response = await self.http.get(self.target(response), ok=ok | REDIRECTS)
-        raise ProtocolError("more redirects than a moved repository explains", connection=self.http.connection)
+        raise ProtocolError(
+            "more redirects than a moved repository explains", connection=self.http.connection
+        )
 
     def target(self, response: httpx.Response) -> str:
         """Return where a redirect leads. Raises `ProtocolError` where that is another host, or nowhere."""
@@ -60,9 +63,15 @@ class Api:
             raise ProtocolError("a redirect to nowhere", connection=self.http.connection)
         return self.http.url(str(response.request.url.join(target)))
 
-    async def pages(self, path: str, params: Mapping[str, Any]) -> AsyncIterator[list[Raw]]:
-        """Yield the pages of a list as `Link` strings them together."""
-        response = await self.read(path, params={**params, "per_page": MOST})
+    async def pages(
+        self, path: str, params: Mapping[str, Any], *, optional: bool = False
+    ) -> AsyncIterator[list[Raw]]:
+        """Yield the pages of a list as `Link` strings them together; none at all where the server may
+        do without the list (*optional*) and does."""
+        ok = NOT_OFFERED if optional else frozenset()
+        response = await self.read(path, params={**params, "per_page": MOST}, ok=ok)
+        if response.status_code in ok:
+            return
         while True:
             yield self.listed(response)
             following = response.links.get("next", {}).get("url")

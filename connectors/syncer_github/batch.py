@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from syncer.errors import CredentialsError, ProtocolError, RateLimitedError, RejectedError
-from syncer_github.api import MOST, Api, Raw
+from syncer.errors import (
+    CredentialsError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+)
+from syncer_github.api import MOST, NOT_OFFERED, Api, Raw
 from syncer_github.limits import SECONDARY_WAIT
 
 ISSUE = """
@@ -65,9 +70,13 @@ class Batch:
                 self._endpoint(),
                 read=True,
                 json={"query": query, "variables": {"owner": owner, "name": name}},
+                ok=NOT_OFFERED,
             )
             body = self._api.single(response)
         except (RejectedError, CredentialsError, ProtocolError):
+            body = {}
+            response = None
+        if response is None or response.status_code in NOT_OFFERED:
             self._offered = False
             return {"data": {"repository": {}}}
         for error in body.get("errors") or ():
@@ -96,8 +105,13 @@ def _repository(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _as_rest(node: object) -> Raw | None:
     """Return a GraphQL issue as REST would say it, None where it holds less than REST would."""
-    if not isinstance(node, Mapping):
+    try:
+        return _whole(node) if isinstance(node, Mapping) else None
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _whole(node: Mapping[str, Any]) -> Raw | None:
     labels, people, author = node["labels"] or {}, node["assignees"] or {}, node.get("author")
     whole = all(one.get("totalCount", 0) <= len(one.get("nodes") or ()) for one in (labels, people))
     if not whole or not node.get("fullDatabaseId"):

@@ -26,7 +26,7 @@ async def findings(api: Api, facts: Facts, setting: Setting) -> Sequence[Problem
             await facts.labels(here, fresh=True)
             await facts.people(here, fresh=True)
     except CredentialsError as error:
-        found.append(Problem("error", error.message, key="token", fix=_TOKEN))
+        found.append(Problem("error", error.message, key="token", fix=_ADVICE))
     except ConnectorError as error:
         found.append(Problem("error", error.message, key="url", fix="Check the URL and the network."))
     found += _clock(api, setting)
@@ -34,7 +34,7 @@ async def findings(api: Api, facts: Facts, setting: Setting) -> Sequence[Problem
     return [replace(p, connection=setting.connection, key=f"{key}.{p.key}" if p.key else key) for p in found]
 
 
-_TOKEN = (
+_ADVICE = (
     "Use a token that can read and write issues of this repository: scope `repo` on a classic one, "
     "Issues read/write and Metadata read on a fine-grained one."
 )
@@ -47,7 +47,9 @@ def _about(here: Repository) -> list[Problem]:
         found.append(Problem("error", f"issues are disabled in {here.name}", key="repository", fix=fix))
     if here.archived:
         fix = "Unarchive it, or leave this connection out."
-        found.append(Problem("error", f"{here.name} is archived: nothing can be written", key="repository", fix=fix))
+        found.append(
+            Problem("error", f"{here.name} is archived: nothing can be written", key="repository", fix=fix)
+        )
     if not here.may_label:
         what = f"our account may not push to {here.name}: GitHub drops labels and assignees without a word"
         fix = "Give the account at least the triage role, better write."
@@ -62,4 +64,8 @@ def _clock(api: Api, setting: Setting) -> list[Problem]:
     apart = abs((theirs - setting.clock()).total_seconds())
     if apart <= SKEW:
         return []
-    return [Problem("warning", f"this machine's clock is {apart:.0f} s away from GitHub's", fix="Set the clock (NTP).")]
+    return [
+        Problem(
+            "warning", f"this machine's clock is {apart:.0f} s away from GitHub's", fix="Set the clock (NTP)."
+        )
+    ]

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from syncer.connector import Codec, Names, People, Plain, Word, Worded
 from syncer.model import JSON, Account, Delta, Native, Patch, Value, fold
-from syncer.text import canonical, find_marker, live, neutralise, with_marker, without_marker
+from syncer.text import (
+    canonical,
+    find_marker,
+    live,
+    neutralise,
+    with_marker,
+    without_marker,
+)
 
 TITLE_MOST = 256
 BODY_MOST = 65_536 - 1_000
@@ -35,7 +42,7 @@ def _read_title(native: Native) -> Value:
     return _text(native, "title") or None
 
 
-def _write_title(value: Value, now: Native) -> Patch:
+def _write_title(value: Value, _: Native) -> Patch:
     title = " ".join(str(value or "").split())
     return {"title": title if len(title) <= TITLE_MOST else title[: TITLE_MOST - 1].rstrip() + "…"}
 
@@ -180,9 +187,7 @@ def _label_writer(
         have = {fold(n) for n in present}
         gone = {fold(n) for n in remove} - {fold(n) for n in add}
         wanted = {fold(n): spell(n) for n in sorted(add) if fold(n) not in have}
-        delta = Delta(
-            add=frozenset(wanted.values()), remove=frozenset(n for n in present if fold(n) in gone)
-        )
+        delta = Delta(add=frozenset(wanted.values()), remove=frozenset(n for n in present if fold(n) in gone))
         return {"labels": delta} if delta else {}
 
     return write

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from syncer.connector import Place, Setting
-from syncer.errors import NotFoundError, RejectedError, UnavailableError
+from syncer.errors import NotFoundError, StaleError
 from syncer.model import (
     JSON,
     Account,
@@ -35,16 +35,17 @@ from syncer_github.check import findings
 from syncer_github.codecs import codecs, fitted
 from syncer_github.history import edited, worded_labels
 from syncer_github.limits import Pace, is_githubs_own
-from syncer_github.lookup import NOT_OFFERED, Lookup, number_of
+from syncer_github.lookup import Lookup, number_of
 from syncer_github.place import Facts, Repository
-from syncer_github.records import comment_of, label_names, record_of, stamp
+from syncer_github.records import comment_of, label_names, record_of, when
 from syncer_github.settings import GitHubSettings
 from syncer_github.steps import Request, request_for, steps
 from syncer_github.streams import Cursor, changed
 
-AT_CREATE = frozenset({"title", "body", "kind", "priority", "labels", "assignees"})
+AT_CREATE = frozenset({"title", "body", "status", "kind", "priority", "labels", "assignees"})
+"""A status only as far as labels say it: an issue is born open, and closed by an update that follows."""
 BORN = ("title", "body", "type")
-"""Native fields a create sends as they are; a state cannot be among them."""
+"""Native fields a create sends as they are; GitHub takes no state there."""
 MARGIN = timedelta(minutes=10)
 """How much older than our own clock says a record may look that we made."""
 REMEMBERED = 5_000
@@ -99,16 +100,17 @@ class GitHubConnector:
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         here = await self._opened()
         read_to = Cursor.parse(cursor)
-        async for stretch in changed(self._api, f"{here.path}/issues", read_to.issues, state="all"):
-            records = [self._record(raw) for raw in stretch.things if "pull_request" not in raw]
-            if stretch.last:
-                read_to = replace(read_to, issues=stretch.read_to)
-            yield Page(records, cursor=str(read_to) if stretch.last else None)
+        # Comments first: what is said on an issue filed meanwhile then has its issue in the second list.
         async for stretch in changed(self._api, f"{here.path}/issues/comments", read_to.comments):
             comments = [comment_of(raw, self._name, self._me) for raw in stretch.things]
             if stretch.last:
                 read_to = replace(read_to, comments=stretch.read_to)
             yield Page(comments=comments, cursor=str(read_to) if stretch.last else None)
+        async for stretch in changed(self._api, f"{here.path}/issues", read_to.issues, state="all"):
+            records = [self._record(raw) for raw in stretch.things if "pull_request" not in raw]
+            if stretch.last:
+                read_to = replace(read_to, issues=stretch.read_to)
+            yield Page(records, cursor=str(read_to) if stretch.last else None)
 
     def _record(self, raw: Raw) -> Record:
         record = record_of(raw, self._name, self._me)
@@ -132,7 +134,7 @@ class GitHubConnector:
         query = {"state": "all", "creator": self._me, "sort": "created", "direction": "desc"}
         async for page in self._api.pages(f"{here.path}/issues", query):
             for raw in page:
-                if stamp(raw["created_at"]) < oldest:
+                if when(raw, "created_at") < oldest:
                     return None
                 if "pull_request" in raw:
                     continue
@@ -144,7 +146,7 @@ class GitHubConnector:
     # -- writing -----------------------------------------------------------------------------
 
     async def create(self, draft: Draft) -> Receipt:
-        here = await self._opened()
+        await self._opened()
         body = draft.patch.get("body")
         send: dict[str, JSON] = {n: v for n, v in _plain(draft.patch).items() if n in BORN and v is not None}
         send["body"] = with_marker(body if isinstance(body, str) else "", draft.marker)
@@ -153,7 +155,7 @@ class GitHubConnector:
             if isinstance(delta, Delta) and delta.add:
                 send[name] = sorted(delta.add)
         await self._turn()
-        response = await self._write("POST", f"{here.path}/issues", send)
+        response = await self._write("POST", "/issues", send)
         return _receipt(self._record(self._api.single(response)))
 
     def steps(self, patch: Patch) -> Sequence[Patch]:
@@ -161,12 +163,15 @@ class GitHubConnector:
 
     async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
         request = request_for(patch)
-        here = await self._opened()
-        issue = f"{here.path}/issues/{number_of(address)}"
+        issue = f"/issues/{number_of(address)}"
         try:
             response = await self._write(request.method, issue + request.path, request.body)
         except NotFoundError as error:
-            if request.method == "DELETE" and request.answers == "labels" and error.status != httpx.codes.GONE:
+            if (
+                request.method == "DELETE"
+                and request.answers == "labels"
+                and error.status != httpx.codes.GONE
+            ):
                 # The label may be gone already; a missing issue says so when it is read.
                 return await self._reread(address)
             raise
@@ -192,18 +197,20 @@ class GitHubConnector:
         raise NotFoundError(f"{address.key} is {found.state}", connection=self._name)
 
     async def _write(self, method: str, path: str, body: Any) -> httpx.Response:  # noqa: ANN401 -- any JSON
-        response = await self._api.http.request(method, path, json=body, ok=REDIRECTS)
-        if response.status_code in REDIRECTS:
-            # Followed by hand, a write may turn into a read or reach another repository.
-            self._facts.forget("repository")
-            self._here = None
-            raise UnavailableError(
-                "the repository or the issue has moved; nothing was written, it is looked up again next time",
-                connection=self._name,
-                status=response.status_code,
-                sent=False,
-            )
-        return response
+        """Send one write to *path* under the repository.
+
+        A redirect is never followed: the write may turn into a read, or reach another repository.
+        A renamed repository is found by reading, and written to under its new name; else the issue
+        itself has moved: `StaleError`.
+        """
+        here = await self._opened()
+        response = await self._api.http.request(method, here.path + path, json=body, ok=REDIRECTS)
+        if response.status_code not in REDIRECTS:
+            return response
+        self._here = await self._facts.repository(fresh=True)
+        if self._here.path == here.path:
+            raise StaleError("the issue has moved", connection=self._name, status=response.status_code)
+        return await self._api.http.request(method, self._here.path + path, json=body)
 
     async def _turn(self) -> None:
         if self._paced:
@@ -215,6 +222,7 @@ class GitHubConnector:
         self, item: Address, marker: str, client_id: str, since: datetime
     ) -> Comment | None:
         here = await self._opened()
+        del client_id  # GitHub chooses the ids itself
         oldest = (since - MARGIN).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         path = f"{here.path}/issues/{number_of(item)}/comments"
         async for page in self._api.pages(path, {"since": oldest}):
@@ -225,10 +233,11 @@ class GitHubConnector:
         return None
 
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
-        here = await self._opened()
         text = with_marker(fitted(neutralise(body)), marker)
+        del client_id  # GitHub chooses the ids itself
+        path = f"/issues/{number_of(item)}/comments"
         await self._turn()
-        response = await self._write("POST", f"{here.path}/issues/{number_of(item)}/comments", {"body": text})
+        response = await self._write("POST", path, {"body": text})
         return replace(comment_of(self._api.single(response), self._name, self._me), item=item.ref)
 
     # -- history -----------------------------------------------------------------------------
@@ -243,11 +252,9 @@ class GitHubConnector:
     async def _events(self, issue: str) -> list[Raw]:
         """Return the issue's events; a server without them keeps no history."""
         for path in (f"{issue}/events", f"{issue}/timeline"):
-            try:
-                return [raw async for page in self._api.pages(path, {}) for raw in page]
-            except RejectedError as error:
-                if error.status not in NOT_OFFERED:
-                    raise
+            pages = [page async for page in self._api.pages(path, {}, optional=True)]
+            if pages:
+                return [raw for page in pages for raw in page]
         return []
 
 

@@ -12,7 +12,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from syncer.connector import Meter
-from syncer.errors import ConnectorError, CredentialsError, ProtocolError, RateLimitedError
+from syncer.errors import (
+    ConnectorError,
+    CredentialsError,
+    ProtocolError,
+    RateLimitedError,
+)
 from syncer.sdk.http import PATIENCE, retry_after
 
 SECONDARY_WAIT = 60.0
@@ -20,7 +25,9 @@ SECONDARY_WAIT = 60.0
 PACES = ((60.0, 80), (3600.0, 500))
 """Content-creating requests GitHub lets through: per window of seconds, how many."""
 
-_TOO_FAST = re.compile(r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.I)
+_TOO_FAST = re.compile(
+    r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.IGNORECASE
+)
 
 
 def said(response: httpx.Response) -> str:

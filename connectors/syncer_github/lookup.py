@@ -16,7 +16,6 @@ from syncer_github.limits import said
 IN_FLIGHT = 5
 FEW = 5
 """Up to here one request each is as good as a batch."""
-NOT_OFFERED = frozenset({404, 405, 501})
 
 
 def number_of(address: Address) -> int:
@@ -88,5 +87,3 @@ class Lookup:
             return raw
         to = raw.get("html_url")
         return Missing(ref, State.MOVED, to if isinstance(to, str) else None)
-
-

@@ -99,19 +99,12 @@ class Facts:
         """Return the logins of those who can be assigned to issues."""
         return await self._names("people", f"{repository.path}/assignees", "login", fresh=fresh)
 
-    def forget(self, *names: str) -> None:
-        """Ask again next time."""
-        for name in names:
-            self._catalogue.put(name, None)
-
     async def _names(self, what: str, path: str, member: str, *, fresh: bool) -> Sequence[str]:
         known: JSON = None if fresh else self._catalogue.get(what)
         if isinstance(known, Sequence) and not isinstance(known, str):
             return [str(one) for one in known]
-        try:
-            names = [str(raw[member]) async for page in self._api.pages(path, {}) for raw in page if member in raw]
-        except NotFoundError:
-            names = []
+        pages = self._api.pages(path, {}, optional=True)
+        names = [str(raw[member]) async for page in pages for raw in page if member in raw]
         self._catalogue.put(what, names)
         return names
 

@@ -83,6 +83,14 @@ def stamp(text: object) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
+def when(raw: Raw, member: str) -> datetime:
+    """Return one of a thing's stamps. Raises `ProtocolError` where there is none."""
+    try:
+        return stamp(raw[member])
+    except (KeyError, ValueError):
+        raise ProtocolError(f"something without a readable {member}") from None
+
+
 def is_same(login: str | None, me: str) -> bool:
     return login is not None and login.casefold() == me.casefold()
 

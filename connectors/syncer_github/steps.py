@@ -29,7 +29,11 @@ def steps(patch: Patch) -> Sequence[Patch]:
     A `state_reason` without a `state` is a closed issue to be closed for another reason: GitHub
     only listens to a reason when the state changes, so it is opened first.
     """
-    return [*_edits(patch), *_deltas("labels", patch.get("labels")), *_deltas("assignees", patch.get("assignees"))]
+    return [
+        *_edits(patch),
+        *_deltas("labels", patch.get("labels")),
+        *_deltas("assignees", patch.get("assignees")),
+    ]
 
 
 def _edits(patch: Patch) -> list[Patch]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncer_github.api import Api, Raw
-from syncer_github.records import stamp
+from syncer_github.records import stamp, when
 
 OVERLAP = timedelta(seconds=5)
 """`since` counts whole seconds, and a stamp may become visible a moment after a later one."""
@@ -45,14 +45,14 @@ class Stretch:
     last: bool = False
 
 
-async def changed(api: Api, path: str, start: datetime | None, **params: Any) -> AsyncIterator[Stretch]:
+async def changed(api: Api, path: str, start: datetime | None, **params: Any) -> AsyncIterator[Stretch]:  # noqa: ANN401 -- query parameters
     """Yield everything on the list at *path* updated since *start*, oldest first.
 
     Pages are offsets: an item updated while we read moves to the end and pulls later ones over a
     page boundary we have passed. So more than one page is read again from the newest stamp, and
     from an item's old stamp where one was seen to move, until a pass is quiet.
     """
-    seen: dict[int, datetime] = {}
+    seen: dict[Any, datetime] = {}
     newest, since = start, start
     for _ in range(PASSES):
         pages, lost = 0, None
@@ -60,12 +60,12 @@ async def changed(api: Api, path: str, start: datetime | None, **params: Any) ->
             pages += 1
             fresh: list[Raw] = []
             for raw in page:
-                at, before = stamp(raw["updated_at"]), seen.get(raw["id"])
+                at, before = when(raw, "updated_at"), seen.get(raw.get("id"))
                 if at == before:
                     continue
                 if before is not None:
                     lost = before if lost is None else min(lost, before)
-                seen[raw["id"]] = at
+                seen[raw.get("id")] = at
                 newest = at if newest is None else max(newest, at)
                 fresh.append(raw)
             yield Stretch(fresh)

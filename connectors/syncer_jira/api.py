@@ -93,7 +93,8 @@ class Api:
 
     async def bulk(self, ids: Sequence[str], fields: Sequence[str]) -> Sequence[Object]:
         """Read issues by id. Those that are missing or hidden are silently left out (OpenAPI,
-        `BulkIssueResults.issueErrors`)."""
+        `BulkIssueResults.issueErrors`).
+        """
         found: list[Object] = []
         for start in range(0, len(ids), BULK):
             body = {

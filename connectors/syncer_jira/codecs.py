@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from syncer.connector import Codec, Names, People, Plain, Pointer, Word, Worded
 from syncer.errors import UnwritableError
@@ -35,14 +35,29 @@ def codecs(facts: Facts) -> Mapping[str, Codec]:
     return found
 
 
-def words(facts: Facts) -> Mapping[str, Sequence[Word]]:
-    """Return every word the place has today, per worded field; none where it did not tell."""
+def words(facts: Facts, table: Mapping[str, object] | None = None) -> Mapping[str, Sequence[Word]]:
+    """Return every word the place has today, per worded field; none where it did not tell.
+
+    A status is only offered together with a resolution where the status *table* says so: whether a
+    transition takes one shows in no listing.
+    """
     found: dict[str, list[Word]] = {
-        "status": [{"status": s["name"], "category": _category(s)} for s in facts.statuses],
+        "status": [
+            *({"status": s["name"], "category": _category(s)} for s in facts.statuses),
+            *_resolved(facts.statuses, table or {}),
+        ],
         "kind": [_type_word(t) for t in facts.types],
         "priority": [{"priority": p["name"]} for p in facts.priorities],
     }
     return {field: said for field, said in found.items() if said}
+
+
+def _resolved(statuses: Sequence[Mapping[str, JSON]], table: Mapping[str, object]) -> Iterator[Word]:
+    for said in table.values():
+        for pattern in said if isinstance(said, list | tuple) else (said,):
+            status = _known(statuses, pattern.get("status")) if isinstance(pattern, Mapping) else None
+            if status is not None and isinstance(pattern, Mapping) and pattern.get("resolution"):
+                yield {"status": status["name"], "category": _category(status), "resolution": pattern["resolution"]}
 
 
 # -- plain fields --------------------------------------------------------------------------------

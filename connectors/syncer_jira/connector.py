@@ -58,7 +58,7 @@ class JiraConnector:
             private=True,
             me=facts.me,
             codecs=codecs(facts),
-            words=words(facts),
+            words=words(facts, self.setting.tables.get("status")),
             at_create=facts.at_create,
             accounts=facts.people,
         )
@@ -181,7 +181,8 @@ class JiraConnector:
 
     async def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- JSON
         """Send a write; None where it was answered without a body. A refusal has us look again at
-        what the place offers."""
+        what the place offers.
+        """
         try:
             response = await self._api.http.request(method, f"{ROOT}/{path}", json=body)
         except NotFoundError:

@@ -57,7 +57,7 @@ class JiraSettings(BaseModel):
         bare = _QUOTED.sub("", jql)
         if _ORDER_BY.search(bare):
             raise ValueError("a filter is a condition: leave ORDER BY out")
-        if bare.count("(") != bare.count(")") or '"' in bare or "'" in bare:
+        if not _is_balanced(bare) or '"' in bare or "'" in bare:
             raise ValueError("brackets or quotes are not closed")
         return jql.strip()
 
@@ -66,6 +66,16 @@ class JiraSettings(BaseModel):
         if self.email is None and self.edition != "datacenter":
             raise ValueError("email is missing: the account the API token belongs to")
         return self
+
+
+def _is_balanced(jql: str) -> bool:
+    """Say whether every bracket is closed after it was opened: a stray one would end our own."""
+    depth = 0
+    for mark in jql:
+        depth += {"(": 1, ")": -1}.get(mark, 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _is_loopback(host: str) -> bool:

@@ -55,14 +55,16 @@ def leads_to(status: Object, want: Object) -> bool:
 
 def choose(offered: Sequence[Edge], want: Object, resolution: Object | None) -> Edge | None:
     """Return the easiest transition into *want*: one that demands nothing, and shows the resolution
-    when one is wanted."""
+    when one is wanted.
+    """
     fitting = [e for e in offered if leads_to(e.to, want)]
     return min(fitting, key=lambda e: (len(e.demands()), e.takes_resolution is not bool(resolution)), default=None)
 
 
 def request(edge: Edge, resolution: Object | None) -> dict[str, Any]:
     """Return the body that makes the transition. Raises `RejectedError` where it asks for more than
-    we know, before anything is moved."""
+    we know, before anything is moved.
+    """
     demanded = edge.demands()
     if demanded:
         raise RejectedError(f'the transition "{edge.name}" asks for {", ".join(demanded)}: move it by hand')

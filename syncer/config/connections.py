@@ -138,7 +138,7 @@ def shipped_mapping(connector: str) -> Source | None:
             return None
         text = resource.read_text(encoding="utf-8")
         return Source(f"the shipped {name}", tomllib.loads(text), text)
-    checkout = Path(__file__).parent.parent / "mappings" / name
+    checkout = Path(__file__).parents[2] / "mappings" / name
     return read(checkout) if checkout.is_file() else None
 
 

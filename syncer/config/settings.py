@@ -46,7 +46,7 @@ def cron(said: str) -> str:
         raise ValueError(f'{said!r} is not five cron fields. Like "*/5 8-18 * * mon-fri".')
     for text, (what, numbers, names, advice) in zip(fields, _CRON, strict=True):
         if not all(_fits(part, numbers, names) for part in text.split(",")):
-            raise ValueError(f'"{text}" is not a {what} of a cron line. {advice}')
+            raise ValueError(f'"{text}" is no {what} of a cron line. {advice}')
     return said
 
 
@@ -230,23 +230,19 @@ class Sync(BaseModel, extra="forbid", frozen=True):
             full["create"] = {"from": everywhere, "in": everywhere} | dict(create)
         return full
 
-    @model_validator(mode="after")
-    def _one_schedule(self) -> Sync:
-        if self.every is not None and self.cron is not None:
-            raise ValueError("every and cron are both said. Keep one of them.")
-        if self.every is not None and self.every <= 0:
-            raise ValueError("every must be longer than nothing.")
-        return self
-
     def policy(self, field: str) -> Policy:
         return self.fields.get(field, _NO_POLICY)
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
-        """Yield (key, message, fix) for every name that does not fit the sync's connections."""
+        """Yield (key, message, fix) for whatever does not fit the rest of the sync."""
         if len(self.connections) < 2:  # noqa: PLR2004 -- one place cannot be out of step
             yield ("connections",), "a sync needs at least two connections.", None
         if len(set(self.connections)) < len(self.connections):
             yield ("connections",), "a connection is named twice.", None
+        if self.every is not None and self.cron is not None:
+            yield ("cron",), "every and cron are both said. Keep one of them.", None
+        if self.every is not None and self.every <= 0:
+            yield ("every",), "must be longer than nothing.", None
         for key, name in self._named():
             if name not in self.connections:
                 message = f'"{name}" is not a connection of this sync.'

@@ -49,8 +49,10 @@ def line_of(text: str, keys: Sequence[str]) -> int | None:
             path = (*table, *_split(match["path"]))
         else:
             continue
-        if path == tuple(keys[: len(path)]) and (best is None or len(path) > best[0]):
-            best = (len(path), number)
+        # A table further in ([fields.status] when asked for `fields`) is as near as any.
+        same = min(len(path), len(keys))
+        if path[:same] == tuple(keys[:same]) and (best is None or same > best[0]):
+            best = (same, number)
     return best[1] if best else None
 
 

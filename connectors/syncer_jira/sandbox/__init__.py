@@ -16,18 +16,31 @@ from syncer_jira.sandbox.site import (
     EDGES,
     KINDS,
     OTHER,
+    POINTS,
     PRIORITIES,
     RESOLUTIONS,
     START,
     STATUSES,
-    POINTS,
     Fields,
     Issue,
     Site,
     Status,
 )
 
-_NATIVE = {"title": "summary", "due": "duedate", "estimate": POINTS, "start": START}
+_NATIVE: Mapping[str, str] = {
+    "title": "summary",
+    "body": "description",
+    "status": "status",
+    "resolution": "resolution",
+    "kind": "issuetype",
+    "priority": "priority",
+    "labels": "labels",
+    "assignees": "assignee",
+    "due": "duedate",
+    "estimate": POINTS,
+    "start": START,
+    "parent": "parent",
+}
 
 
 class JiraSandbox:
@@ -181,31 +194,23 @@ class JiraSandbox:
         return self.site.issues[self.site.keys[key]]
 
     def _native(self, fields: Mapping[str, Any]) -> Fields:
-        return {_NATIVE.get(name, name): value for field in fields.items() for name, value in self._said(*field)}
+        """Return what a person says, in Jira's own fields and ids."""
+        readers: Mapping[str, Callable[[Any], Any]] = {
+            "body": lambda said: adf.from_markdown(said) if said else None,
+            "status": lambda said: self.site.status_named(said).id,
+            "resolution": lambda said: _id_of(RESOLUTIONS, said),
+            "kind": lambda said: _id_of({k.id: k.name for k in KINDS}, said),
+            "priority": lambda said: _id_of(PRIORITIES, said),
+            "labels": lambda said: ["_".join(n.split()) for n in said],
+            "assignees": lambda said: self.site.account(next(iter(said))) if said else None,
+            "parent": lambda said: self._at(said).id if said else None,
+            "estimate": lambda said: None if said is None else float(said),
+        }
+        return {_NATIVE[name]: readers.get(name, _as_said)(said) for name, said in fields.items()}
 
-    def _said(self, name: str, value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 -- per field
-        match name:
-            case "body":
-                return [("description", adf.from_markdown(value) if value else None)]
-            case "status":
-                return [("status", self.site.status_named(value).id)]
-            case "resolution":
-                return [("resolution", _id_of(RESOLUTIONS, value))]
-            case "kind":
-                return [("issuetype", _id_of({k.id: k.name for k in KINDS}, value))]
-            case "priority":
-                return [("priority", _id_of(PRIORITIES, value))]
-            case "labels":
-                return [("labels", ["_".join(n.split()) for n in value])]
-            case "assignees":
-                return [("assignee", self.site.account(next(iter(value))) if value else None)]
-            case "parent":
-                return [("parent", self._at(value).id if value else None)]
-            case "estimate":
-                return [(POINTS, None if value is None else float(value))]
-            case "title" | "due" | "start":
-                return [(name, value)]
-        raise ValueError(f"no such field: {name}")
+
+def _as_said(value: Any) -> Any:  # noqa: ANN401 -- per field
+    return value
 
 
 def _id_of(names: Mapping[str, str], wanted: str | None) -> str | None:

@@ -130,7 +130,7 @@ def document(_: Site, value: Any) -> Any:  # noqa: ANN401 -- any JSON
     if not isinstance(value, Mapping) or value.get("type") != "doc" or value.get("version") != 1:
         raise ValueError("Operation value must be an Atlassian Document (see the Atlassian Document Format)")
     if not isinstance(value.get("content"), list):
-        raise ValueError("INVALID_INPUT")
+        raise ValueError("INVALID_INPUT")  # noqa: TRY004 -- one kind of refusal
     if _text_length(value) > TEXT_MAX:
         raise ValueError("The entered text is too long. It exceeds the allowed limit of 32,767 characters.")
     return value if value["content"] else None
@@ -139,7 +139,7 @@ def document(_: Site, value: Any) -> Any:  # noqa: ANN401 -- any JSON
 def _text_length(node: Any) -> int:  # noqa: ANN401 -- any JSON
     """Return how much text a node holds. Raises ValueError for what is no node."""
     if not isinstance(node, Mapping) or not isinstance(node.get("type"), str):
-        raise ValueError("INVALID_INPUT")
+        raise ValueError("INVALID_INPUT")  # noqa: TRY004 -- one kind of refusal
     if node["type"] != "text":
         return sum(_text_length(n) for n in node.get("content", ()))
     if not isinstance(node.get("text"), str) or not node["text"]:
@@ -203,7 +203,7 @@ def _number(_: Site, value: Any) -> float | None:  # noqa: ANN401 -- any JSON
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("Operation value must be a number")
+        raise ValueError("Operation value must be a number")  # noqa: TRY004 -- one kind of refusal
     return float(value)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from syncer_jira.sandbox.site import KINDS, PRIORITIES, Issue, Site
+from syncer_jira.sandbox.site import CATEGORIES, PRIORITIES, Issue, Site
 
 Test = Callable[[Issue], bool]
 
@@ -179,26 +179,20 @@ class _Parser:
         return any(v.casefold() in words for v in values)
 
     def _words(self, field: str, issue: Issue) -> list[str]:
+        """Return every word by which an issue's field can be asked for; none for an empty one."""
         fields = issue.fields
-        match field:
-            case "project":
-                return [issue.project]
-            case "key":
-                return [issue.key, str(issue.id)]
-            case "labels":
-                return list(fields["labels"])
-            case "status":
-                return [self.site.status(fields["status"]).name, fields["status"]]
-            case "statuscategory":
-                category = self.site.status(fields["status"]).category
-                return [category, {"new": "To Do", "indeterminate": "In Progress", "done": "Done"}[category]]
-            case "issuetype":
-                return [next(k.name for k in KINDS if k.id == fields["issuetype"])]
-            case "priority":
-                return [PRIORITIES[fields["priority"]]] if fields["priority"] else []
-            case "assignee":
-                return [fields["assignee"]] if fields["assignee"] else []
-        return [str(fields.get(field) or "")]
+        status = self.site.status(fields["status"])
+        words: dict[str, list[str | None]] = {
+            "project": [issue.project],
+            "key": [issue.key, str(issue.id)],
+            "labels": list(fields["labels"]),
+            "status": [status.name, status.id],
+            "statuscategory": [status.category, CATEGORIES[status.category][2]],
+            "issuetype": [self.site.kind(fields["issuetype"]).name],
+            "priority": [PRIORITIES.get(fields["priority"])],
+            "assignee": [fields["assignee"]],
+        }
+        return [w for w in words.get(field, [fields.get(field)]) if w]
 
     def _time(self, field: str, operator: str, kind: str, value: str) -> Test:
         limit = self._instant(kind, value)

@@ -67,6 +67,8 @@ class Rest:
     page_cap: int = WIDE_PAGE
     per_issue: int | None = None
     """Writes to one issue within two seconds, before Jira refuses more; None for no limit."""
+    denied: set[str] = field(default_factory=set)
+    """Permissions the sync's account does not have, as it is told; tests take some away."""
     _pages: dict[str, tuple[datetime, str, list[int]]] = field(default_factory=dict)
     _writes: dict[int, list[datetime]] = field(default_factory=dict)
 
@@ -184,10 +186,13 @@ class Rest:
             raise RefusedError(404, "No project could be found with that key.")
         return 200, {
             "permissions": {
-                n: {"id": "1", "key": n, "name": n, "type": "PROJECT", "havePermission": self.site.readable}
+                n: {"id": "1", "key": n, "name": n, "type": "PROJECT", "havePermission": self._may(n)}
                 for n in names
             }
         }
+
+    def _may(self, permission: str) -> bool:
+        return self.site.readable and permission not in self.denied
 
     def assignable(self, ask: Ask) -> Answer:
         if ask.query.get("project") != self.site.project:
@@ -370,7 +375,7 @@ class Rest:
         if ask.body is None:
             raise RefusedError(400, "A property has a value.")
         self.site.keep(replace(issue, properties={**issue.properties, key: ask.body}))
-        return (200 if key in issue.properties else 201), None
+        return (200 if key in issue.properties else 201), {}
 
 
 def _resolution(value: Any) -> str:  # noqa: ANN401 -- any JSON

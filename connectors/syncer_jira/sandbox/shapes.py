@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from syncer_jira.sandbox.site import (
     CATEGORIES,
-    KINDS,
     POINTS,
     PRIORITIES,
     RESOLUTIONS,

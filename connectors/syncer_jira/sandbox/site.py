@@ -276,23 +276,16 @@ class Site:
     def _shown(self, name: str, value: Any) -> str:  # noqa: ANN401 -- native values
         if value is None:
             return ""
-        match name:
-            case "status":
-                return self.status(value).name
-            case "issuetype":
-                return self.kind(value).name
-            case "priority":
-                return PRIORITIES[value]
-            case "resolution":
-                return RESOLUTIONS[value]
-            case "assignee" | "reporter":
-                return self.users[value].display
-            case "labels":
-                return " ".join(value)
-            case "parent":
-                return self.issues[value].key if value in self.issues else ""
-            case _:
-                return str(value)
+        named: Mapping[str, Callable[[], str]] = {
+            "status": lambda: self.status(value).name,
+            "issuetype": lambda: self.kind(value).name,
+            "priority": lambda: PRIORITIES[value],
+            "resolution": lambda: RESOLUTIONS[value],
+            "assignee": lambda: self.users[value].display,
+            "labels": lambda: " ".join(value),
+            "parent": lambda: self.issues[value].key if value in self.issues else "",
+        }
+        return named[name]() if name in named else str(value)
 
     def say(self, issue: Issue, body: Mapping[str, Any], who: str, *, restricted: bool = False) -> Note:
         now = self.tick()

@@ -1,0 +1,215 @@
+"""A small, honest server of GitHub's API for issues, for tests and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from syncer.sdk.sandbox import Call, Wire
+from syncer_github.sandbox.desk import Desk
+from syncer_github.sandbox.refusals import secondary
+from syncer_github.sandbox.rest import Rest
+from syncer_github.sandbox.state import Issue, Remark, World
+from syncer_github.sandbox.views import SITE
+
+TOKEN = "sandbox-token-of-the-bot"  # noqa: S105 -- opens nothing but this sandbox
+REASONS = {
+    "closed": "completed",
+    "completed": "completed",
+    "not_planned": "not_planned",
+    "duplicate": "duplicate",
+}
+"""A person's word for closing -> the reason GitHub keeps."""
+
+
+class GitHubSandbox:
+    """One repository, its people and its neighbour "elsewhere", to which issues can be transferred.
+
+    Statuses are "open", "closed" (as completed), "not_planned" and "duplicate". *push*: whether
+    the sync's account may push; without it GitHub drops labels and assignees silently. *types*: the
+    issue types of the organisation. *pulls*: pull requests that lie among the issues from the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        private: bool = True,
+        push: bool = True,
+        repository: str = "acme/web",
+        types: Sequence[str] = (),
+        pulls: int = 1,
+    ) -> None:
+        self.world = World(clock or _now, repository, private=private, push=push)
+        self.world.types = tuple(types)
+        self.people: Mapping[str, str] = self.world.people
+        self.desk = Desk(self.world, TOKEN)
+        self.wire = Wire(Rest(self.world, self.desk).app(), is_write, secondary)
+        self._configured = repository
+        for number in range(pulls):
+            self.pull(f"Bump a dependency ({number + 1})")
+
+    def options(self, url: str) -> dict[str, Any]:
+        return {"connector": "github", "url": url, "repository": self._configured, "token": TOKEN}
+
+    # -- acting as a person ------------------------------------------------------------------
+
+    def add(
+        self,
+        title: str,
+        *,
+        by: str = "jane",
+        created: datetime | None = None,
+        body: str | None = None,
+        **fields: Any,  # noqa: ANN401 -- per field
+    ) -> str:
+        world = self.world
+        with world.lock:
+            issue = world.new_issue(world.repo, title, body or None, world.people[by], at=created)
+            born = issue.updated
+            self._change(issue, world.people[by], fields)
+            if created is not None:
+                issue.updated = born
+            return f"#{issue.number}"
+
+    def edit(self, key: str, *, by: str = "jane", **fields: Any) -> None:  # noqa: ANN401 -- per field
+        with self.world.lock:
+            self._change(self._at(key), self.world.people[by], fields)
+
+    def _change(self, issue: Issue, by: str, fields: dict[str, Any]) -> None:
+        world, repo = self.world, self.world.repo
+        for name, value in fields.items():
+            match name:
+                case "title":
+                    world.retitle(issue, value, by)
+                case "body":
+                    world.rewrite(issue, value)
+                case "status":
+                    self._set_status(issue, value, by)
+                case "labels":
+                    world.set_labels(repo, issue, value, by)
+                case "assignees":
+                    world.set_assignees(issue, [world.people[short] for short in value], by)
+                case "kind":
+                    world.set_type(issue, value, by)
+                case _ if value is None:
+                    continue
+                case _:
+                    raise TypeError(f"GitHub issues have no {name}")
+
+    def _set_status(self, issue: Issue, status: str, by: str) -> None:
+        if status == "open":
+            self.world.set_state(issue, "open", None, by)
+            return
+        reason = REASONS[status]
+        if issue.state == "closed" and issue.reason != reason:
+            self.world.set_state(issue, "open", None, by)
+        self.world.set_state(issue, "closed", reason, by)
+
+    def say(self, key: str, body: str, *, by: str = "jane", restricted: bool = False) -> str:
+        if restricted:
+            raise TypeError("GitHub has no restricted comments")
+        with self.world.lock:
+            return str(self.world.remark(self.world.repo, self._at(key), body, self.world.people[by]).id)
+
+    def reword(self, comment: str, body: str) -> None:
+        """Edit a comment; its issue's stamp stands still."""
+        with self.world.lock:
+            self.world.reword(self._remark(comment), body)
+
+    def unsay(self, comment: str) -> None:
+        with self.world.lock:
+            self.world.unsay(self.world.repo, self._remark(comment))
+
+    def pull(self, title: str, *, by: str = "omar") -> str:
+        """Open a pull request: it takes a number and is listed among the issues."""
+        with self.world.lock:
+            pull = self.world.new_issue(self.world.repo, title, None, self.world.people[by], pull=True)
+            return f"#{pull.number}"
+
+    def remove(self, key: str) -> None:
+        with self.world.lock:
+            self._at(key).deleted = True
+            self.world.version += 1
+
+    def transfer(self, key: str, *, readable: bool = True) -> str:
+        """Move the issue to the neighbour repository; return its page there. Not *readable*: we cannot see it."""
+        with self.world.lock:
+            there = self.world.elsewhere
+            there.visible = readable
+            copy = self.world.transfer(self.world.repo, self._at(key), there)
+            return f"{SITE}/{there.full_name}/issues/{copy.number}"
+
+    def rename(self, name: str) -> None:
+        """Rename the repository; the old name redirects."""
+        with self.world.lock:
+            self.world.rename(self.world.repo, name)
+
+    def hide(self, *, hidden: bool = True) -> None:
+        """Take the sync's access to the repository away: everything answers 404."""
+        with self.world.lock:
+            self.world.repo.visible = not hidden
+
+    def disable_issues(self) -> None:
+        with self.world.lock:
+            self.world.repo.has_issues = False
+
+    def drop_label(self, name: str) -> None:
+        """Delete a label from the repository: the issues' stamps stand still."""
+        with self.world.lock:
+            label = self.world.repo.label(name)
+            if label is not None:
+                self.world.drop_label(self.world.repo, label)
+
+    # -- looking -----------------------------------------------------------------------------
+
+    def keys(self) -> Sequence[str]:
+        with self.world.lock:
+            return [f"#{i.number}" for i in self.world.repo.issues.values() if i.here and not i.is_pull]
+
+    def show(self, key: str) -> dict[str, Any]:
+        world, repo = self.world, self.world.repo
+        short = {login: name for name, login in world.people.items()}
+        with world.lock:
+            issue = self._at(key)
+            closed = "closed" if issue.reason == "completed" else issue.reason
+            return {
+                "title": issue.title,
+                "body": issue.body,
+                "status": "open" if issue.state == "open" else closed,
+                "kind": issue.type,
+                "priority": None,
+                "labels": sorted(world.names_on(repo, issue)),
+                "assignees": sorted(short[a] for a in issue.assignees),
+                "due": None,
+                "estimate": None,
+                "parent": None,
+                "comments": [
+                    {"id": str(r.id), "author": short[r.author], "body": r.body}
+                    for r in repo.remarks_on(issue.number)
+                ],
+                "by": short[issue.author],
+                "url": f"{SITE}/{repo.full_name}/issues/{issue.number}",
+            }
+
+    def _at(self, key: str) -> Issue:
+        issue = self.world.repo.issues[int(key.removeprefix("#"))]
+        if not issue.here:
+            raise KeyError(key)
+        return issue
+
+    def _remark(self, comment: str) -> Remark:
+        return self.world.repo.remarks[int(comment)]
+
+
+def is_write(call: Call) -> bool:
+    """Say whether a call changes anything: GraphQL is only read here."""
+    return call.method not in {"GET", "HEAD"} and call.path != "/graphql"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+__all__ = ["TOKEN", "GitHubSandbox"]

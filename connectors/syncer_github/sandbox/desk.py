@@ -1,0 +1,139 @@
+"""The front desk of the sandbox: tokens, limits, pages, and the headers on every answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from syncer_github.sandbox.refusals import Refusal, invalid
+from syncer_github.sandbox.state import BOT, World
+
+HOURLY = 5_000
+VERSIONS = frozenset({"2022-11-28", "2026-03-10"})
+PER_PAGE = 30
+PER_PAGE_MOST = 100
+
+
+class Desk:
+    """Lets callers in, counts them, and sends them off with GitHub's headers."""
+
+    def __init__(self, world: World, token: str) -> None:
+        self.world = world
+        self.token = token
+        self.remaining = HOURLY
+        self._reset: datetime | None = None
+        self._served = 0
+
+    def admit(self, request: Request) -> str:
+        """Return the caller's login. Raises `Refusal` for bad tokens, versions, and spent budgets."""
+        if not request.headers.get("user-agent"):
+            raise Refusal(403, "Request forbidden by administrative rules.")
+        version = request.headers.get("x-github-api-version")
+        if version is not None and version not in VERSIONS:
+            raise Refusal(400, f"{version} is not a supported API version.")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if not token:
+            raise Refusal(401, "Requires authentication")
+        if scheme.casefold() not in {"bearer", "token"} or token != self.token:
+            raise Refusal(401, "Bad credentials")
+        self._spend()
+        return BOT
+
+    def _spend(self) -> None:
+        now = self.world.clock()
+        if self._reset is None or now >= self._reset:
+            first = self._reset is None
+            self._reset = now.astimezone(UTC).replace(microsecond=0) + timedelta(hours=1)
+            self.remaining = self.remaining if first else HOURLY
+        if self.remaining <= 0:
+            raise Refusal(403, f"API rate limit exceeded for user ID {self.world.user_id(BOT)}.")
+        self.remaining -= 1
+
+    def headers(self) -> dict[str, str]:
+        self._served += 1
+        now = self.world.clock().astimezone(UTC)
+        reset = self._reset or now + timedelta(hours=1)
+        return {
+            "date": now.strftime("%a, %d %b %Y %H:%M:%S GMT"),
+            "x-ratelimit-limit": str(HOURLY),
+            "x-ratelimit-remaining": str(self.remaining),
+            "x-ratelimit-used": str(HOURLY - self.remaining),
+            "x-ratelimit-reset": str(int(reset.timestamp())),
+            "x-ratelimit-resource": "core",
+            "x-github-media-type": "github.v3; format=json",
+            "x-github-api-version-selected": "2022-11-28",
+            "x-github-request-id": f"5A9D:{self._served:08X}",
+        }
+
+    def answer(self, body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:  # noqa: ANN401 -- any JSON
+        return JSONResponse(body, status, {**self.headers(), **(headers or {})})
+
+    def refuse(self, refusal: Refusal) -> Response:
+        return self.answer(refusal.body, refusal.status, refusal.headers)
+
+
+async def said(request: Request) -> dict[str, Any]:
+    """Return the request's object. Raises `Refusal` for anything else."""
+    raw = await request.body()
+    try:
+        body = json.loads(raw) if raw else {}
+    except ValueError:
+        raise Refusal(400, "Problems parsing JSON") from None
+    if not isinstance(body, dict):
+        raise Refusal(400, "Body should be a JSON object")
+    return body
+
+
+def paged(
+    request: Request, things: Sequence[Any], view: Callable[[Any], Any], home: str
+) -> tuple[list[Any], dict[str, str]]:
+    """Return one page of *things* and its `Link` header, which leads by way of *home*."""
+    size = min(max(_whole(request, "per_page", PER_PAGE), 1), PER_PAGE_MOST)
+    page = max(_whole(request, "page", 1), 1)
+    last = max(-(-len(things) // size), 1)
+    links = []
+    if page > 1:
+        links += [("prev", page - 1), ("first", 1)]
+    if page < last:
+        links = [("next", page + 1), ("last", last), *links]
+    shown = [view(one) for one in things[(page - 1) * size : page * size]]
+    header = ", ".join(f'<{home}?{_query(request, number)}>; rel="{rel}"' for rel, number in links)
+    return shown, ({"link": header} if header else {})
+
+
+def _query(request: Request, page: int) -> str:
+    others = [(name, value) for name, value in request.query_params.multi_items() if name != "page"]
+    return urlencode([*others, ("page", str(page))])
+
+
+def _whole(request: Request, name: str, otherwise: int) -> int:
+    try:
+        return int(request.query_params.get(name, otherwise))
+    except ValueError:
+        return otherwise
+
+
+def since_of(request: Request) -> datetime | None:
+    """Return the `since` of a query. Raises `Refusal` where it is no time."""
+    text = request.query_params.get("since")
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid({"resource": "Issue", "code": "invalid", "field": "since"}) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def one_of(request: Request, name: str, allowed: Sequence[str]) -> str:
+    """Return a query parameter, the first of *allowed* where it is not said."""
+    value = request.query_params.get(name, allowed[0])
+    if value not in allowed:
+        raise invalid({"resource": "Issue", "code": "invalid", "field": name, "value": value})
+    return value

@@ -1,0 +1,115 @@
+"""The part of GitHub's GraphQL the sandbox speaks: issues of one repository by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphql import GraphQLError, build_schema, graphql_sync
+
+from syncer_github.sandbox.state import Issue, Repo, World
+from syncer_github.sandbox.views import SITE, told
+
+SCHEMA = build_schema(
+    """
+    scalar URI
+    scalar DateTime
+    scalar BigInt
+    enum IssueState { OPEN CLOSED }
+    enum IssueStateReason { COMPLETED DUPLICATE NOT_PLANNED REOPENED }
+    interface Actor { login: String! url: URI! }
+    type User implements Actor { login: String! url: URI! }
+    type Label { name: String! }
+    type LabelConnection { totalCount: Int! nodes: [Label] }
+    type UserConnection { totalCount: Int! nodes: [User] }
+    type IssueType { name: String! }
+    type Issue {
+      fullDatabaseId: BigInt
+      number: Int!
+      url: URI!
+      title: String!
+      body: String!
+      state: IssueState!
+      stateReason(enableDuplicate: Boolean = false): IssueStateReason
+      createdAt: DateTime!
+      updatedAt: DateTime!
+      author: Actor
+      labels(first: Int!): LabelConnection
+      assignees(first: Int!): UserConnection!
+      issueType: IssueType
+    }
+    type Repository { nameWithOwner: String! issue(number: Int!): Issue }
+    type Query { repository(owner: String!, name: String!, followRenames: Boolean = true): Repository }
+    """
+)
+
+
+def answered(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    """Return GraphQL's answer, errors included: they come with status 200."""
+    query, variables = body.get("query"), body.get("variables")
+    if not isinstance(query, str):
+        return {"errors": [{"message": "A query attribute must be specified and must be a string."}]}
+    result = graphql_sync(
+        SCHEMA,
+        query,
+        {"repository": lambda _, **where: _repository(world, **where)},
+        variable_values=variables if isinstance(variables, dict) else None,
+    )
+    answer: dict[str, Any] = {} if result.data is None else {"data": result.data}
+    if result.errors:
+        answer["errors"] = [_told(e) for e in result.errors]
+    return answer
+
+
+def _told(error: GraphQLError) -> dict[str, Any]:
+    said: dict[str, Any] = {"message": error.message}
+    if error.path:
+        said |= {"type": "NOT_FOUND", "path": error.path}
+    return said
+
+
+def _repository(world: World, owner: str, name: str, **_: Any) -> dict[str, Any]:  # noqa: ANN401 -- arguments nobody asked for
+    asked = f"{owner}/{name}".casefold()
+    for repo in world.repos():
+        names = {repo.full_name.casefold(), *repo.old_names}
+        if asked in names and repo.visible:
+            return {
+                "nameWithOwner": repo.full_name,
+                "issue": lambda _, number, r=repo: _issue(world, r, number),
+            }
+    raise GraphQLError(f"Could not resolve to a Repository with the name '{owner}/{name}'.")
+
+
+def _issue(world: World, repo: Repo, number: int) -> dict[str, Any]:
+    issue = repo.issues.get(number)
+    if issue is None or not issue.here or issue.is_pull or not repo.has_issues:
+        raise GraphQLError(f"Could not resolve to an Issue with the number of {number}.")
+    return {
+        "fullDatabaseId": str(issue.id),
+        "number": issue.number,
+        "url": f"{SITE}/{repo.full_name}/issues/{issue.number}",
+        "title": issue.title,
+        "body": issue.body or "",
+        "state": issue.state.upper(),
+        "stateReason": lambda _, **asked: _reason(issue, **asked),
+        "createdAt": told(issue.created),
+        "updatedAt": told(issue.updated),
+        "author": {"__typename": "User", "login": issue.author, "url": f"{SITE}/{issue.author}"},
+        "labels": lambda _, first: _connection([{"name": n} for n in world.names_on(repo, issue)], first),
+        "assignees": lambda _, first: _connection(
+            [{"login": a, "url": f"{SITE}/{a}"} for a in issue.assignees], first
+        ),
+        "issueType": {"name": issue.type} if issue.type else None,
+    }
+
+
+def _reason(issue: Issue, enableDuplicate: bool = False) -> str | None:  # noqa: FBT001, FBT002, N803 -- GitHub's name
+    if issue.reason is None:
+        return None
+    # Older schemas keep this reason from whoever does not ask for it.
+    return "COMPLETED" if issue.reason == "duplicate" and not enableDuplicate else issue.reason.upper()
+
+
+def _connection(nodes: list[dict[str, str]], first: int) -> dict[str, Any]:
+    if not 1 <= first <= 100:  # noqa: PLR2004 -- GitHub's own limits
+        raise GraphQLError("`first` must be between 1 and 100")
+    return {"totalCount": len(nodes), "nodes": nodes[:first]}

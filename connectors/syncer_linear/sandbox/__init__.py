@@ -1,0 +1,222 @@
+"""A small, honest Linear workspace for tests and the demo: it refuses what Linear refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from syncer.sdk.sandbox import Call, Wire
+from syncer_linear.sandbox.budgets import Budgets
+from syncer_linear.sandbox.endpoint import Endpoint
+from syncer_linear.sandbox.graph import Graph
+from syncer_linear.sandbox.refusals import RATE_LIMITED
+from syncer_linear.sandbox.rows import Issue, Label, Note, Person, Team
+from syncer_linear.sandbox.views import SITE, iso
+from syncer_linear.sandbox.workspace import Workspace
+
+KEY: Final = "lin_api_sandboxsandboxsandbox"
+OAUTH: Final = "lin_oauth_sandboxsandboxsandbox"
+BOT: Final = "syncer"
+PEOPLE: Final = ("jane", "omar", "mia", "ravi")
+OTHER: Final = "OPS"
+_MUTATION = re.compile(r"^\s*mutation\b", re.MULTILINE)
+_PLAIN: Final = {"title": "title", "body": "description", "priority": "priority", "due": "dueDate", "estimate": "estimate"}
+
+
+class LinearSandbox:
+    """One workspace with our team and its neighbour "OPS", to which issues can be moved.
+
+    Statuses are the names of workflow states, priorities numbers. *estimation* is the team's scale;
+    "notUsed" for none. *groups* are names of label groups, which are never applied.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        team: str = "ENG",
+        estimation: str = "fibonacci",
+        groups: Sequence[str] = (),
+    ) -> None:
+        self.space = Workspace(clock or _now)
+        self.team: Team = self.space.add_team(team, "Engineering")
+        self.team.estimation = estimation
+        self.other: Team = self.space.add_team(OTHER, "Operations")
+        self._by_name: dict[str, Person] = {}
+        for name in (*PEOPLE, BOT):
+            self._person(name)
+        for group in groups:
+            self.space.add_label({"name": group, "isGroup": True})
+        self.budgets = Budgets(self.space.clock)
+        endpoint = Endpoint.of(self.space, Graph(self.space, self._person(BOT)), self.budgets, KEY, OAUTH)
+        self.wire = Wire(endpoint.app(), _is_write, self._limited)
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        return {name: person.id for name, person in self._by_name.items() if name != BOT}
+
+    def options(self, url: str) -> dict[str, Any]:
+        """Return the [connections.<name>] table that reaches this sandbox at *url*."""
+        return {
+            "connector": "linear",
+            "url": f"{url.rstrip('/')}/graphql",
+            "team": self.team.key,
+            "token": KEY,
+        }
+
+    # -- people at work --------------------------------------------------------------------------
+
+    def add(self, title: str, *, by: str = "jane", created: datetime | None = None, **fields: Any) -> str:  # noqa: ANN401 -- per field
+        """Create an issue as a person; return its key."""
+        with self.space.lock:
+            given = self._given({"title": title, **fields})
+            stamp = {"createdAt": iso(created)} if created else {}
+            issue = self.space.create({"teamId": self.team.id, **stamp, **given}, self._person(by))
+            return issue.identifier
+
+    def edit(self, key: str, *, by: str = "jane", **fields: Any) -> None:  # noqa: ANN401 -- per field
+        """Change an issue as a person; labels are given whole."""
+        with self.space.lock:
+            self.space.update(self.space.issue(key), self._given(fields), self._person(by))
+
+    def say(self, key: str, body: str, *, by: str = "jane", restricted: bool = False) -> str:
+        """Comment as a person. Linear knows no restricted comments: those are refused."""
+        if restricted:
+            message = "Linear has no restricted comments"
+            raise ValueError(message)
+        with self.space.lock:
+            note = self.space.say({"issueId": key, "body": body}, self._person(by))
+            return note.id
+
+    def reword(self, key: str, comment: str, body: str) -> None:
+        """Edit a comment as its author."""
+        with self.space.lock:
+            self.space.reword(self._note(key, comment), body)
+
+    def unsay(self, key: str, comment: str) -> None:
+        """Delete a comment; nothing is left of it."""
+        with self.space.lock:
+            self.space.unsay(self._note(key, comment).id)
+
+    def say_as_bot(self, key: str, body: str, *, bot: str = "slack") -> str:
+        """Comment as an integration does: no user, a synced thread."""
+        with self.space.lock:
+            note = self.space.say({"issueId": key, "body": body}, None)
+            note.bot = bot
+            return note.id
+
+    def remove(self, key: str) -> None:
+        """Delete as Linear does: into the trash, to be restored for 30 days."""
+        with self.space.lock:
+            self.space.archive(self.space.issue(key), trash=True)
+
+    def purge(self, key: str) -> None:
+        """Delete for good; reads of it answer as those of what may not be seen."""
+        with self.space.lock:
+            issue = self.space.issue(key)
+            self.space.notes = {i: n for i, n in self.space.notes.items() if n.issue is not issue}
+            del self.space.issues[issue.id]
+
+    def archive(self, key: str) -> None:
+        with self.space.lock:
+            self.space.archive(self.space.issue(key), trash=False)
+
+    def restore(self, key: str) -> None:
+        """Take an issue out of the archive or the trash."""
+        with self.space.lock:
+            self.space.unarchive(self.space.issue(key))
+
+    def move(self, key: str) -> str:
+        """Move an issue to the other team: a new key, its states, without the old team's labels."""
+        with self.space.lock:
+            issue = self.space.issue(key)
+            return self.space.update(issue, {"teamId": self.other.id}, self._person("jane")).identifier
+
+    def sync_with(self, key: str, *services: str) -> None:
+        """Let Linear's own integration sync the issue with *services*: github, jira, slack."""
+        with self.space.lock:
+            issue = self.space.issue(key)
+            issue.synced_with, issue.updated = list(services), self.space.now()
+
+    def rename_label(self, old: str, new: str) -> None:
+        """Rename a label as a person; issues that have it keep their stamps."""
+        with self.space.lock:
+            self._label(old).name = new
+
+    def keys(self) -> Sequence[str]:
+        """Return the keys of the team's issues that are not in the trash, oldest first."""
+        with self.space.lock:
+            ours = [i for i in self.space.issues.values() if i.team is self.team and not i.trashed]
+            return [i.identifier for i in sorted(ours, key=lambda i: (i.created, i.number))]
+
+    def show(self, key: str) -> dict[str, Any]:
+        """Return the issue as a person sees it."""
+        with self.space.lock:
+            issue = self.space.issue(key)
+            return {
+                "title": issue.title,
+                "body": issue.description,
+                "status": issue.state.name,
+                "kind": None,
+                "priority": issue.priority,
+                "labels": sorted(label.name for label in issue.labels),
+                "assignees": [issue.assignee.name] if issue.assignee else [],
+                "due": issue.due,
+                "estimate": issue.estimate,
+                "parent": issue.parent.identifier if issue.parent else None,
+                "comments": self._thread(issue),
+                "by": issue.creator.name if issue.creator else None,
+                "url": f"{SITE}/issue/{issue.identifier}",
+            }
+
+    def _thread(self, issue: Issue) -> list[dict[str, Any]]:
+        notes = [note for note in self.space.notes.values() if note.issue is issue]
+        return [
+            {"id": note.id, "author": note.user.name if note.user else note.bot, "body": note.body}
+            for note in sorted(notes, key=lambda note: note.created)
+        ]
+
+    def _note(self, key: str, comment: str) -> Note:
+        note = self.space.note(comment)
+        if note.issue is not self.space.issue(key):
+            raise KeyError(comment)
+        return note
+
+    def _person(self, name: str) -> Person:
+        """Return the person of that short name; one not met before joins the workspace."""
+        if name not in self._by_name:
+            self._by_name[name] = self.space.add_person(name, f"{name}@acme.example")
+        return self._by_name[name]
+
+    def _label(self, name: str) -> Label:
+        known = [label for label in self.space.labels.values() if label.name.casefold() == name.casefold()]
+        return known[0] if known else self.space.add_label({"name": name, "teamId": self.team.id})
+
+    def _given(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a person says, in Linear's own fields and ids."""
+        readers: Mapping[str, Callable[[Any], tuple[str, Any]]] = {
+            "status": lambda said: ("stateId", self.space.state_named(self.team, said).id),
+            "labels": lambda said: ("labelIds", [self._label(name).id for name in said]),
+            "assignees": lambda said: ("assigneeId", self._person(said[0]).id if said else None),
+            "parent": lambda said: ("parentId", self.space.issue(said).id if said else None),
+            **{name: lambda said, native=native: (native, said) for name, native in _PLAIN.items()},
+        }
+        return dict(readers[name](said) for name, said in fields.items() if name != "kind" or said)
+
+    def _limited(self) -> tuple[int, dict[str, str], Any]:
+        now = self.space.clock().timestamp()
+        spent = {"x-ratelimit-requests-remaining": "0", "x-ratelimit-requests-reset": str(int(now * 1000) + 2000)}
+        return 400, spent, RATE_LIMITED
+
+
+def _is_write(call: Call) -> bool:
+    try:
+        return bool(_MUTATION.search(str(call.json()["query"])))
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,159 @@
+"""The queries and mutations the sandbox answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from syncer_linear.sandbox.filters import Facts, passes
+from syncer_linear.sandbox.paging import connection, size
+from syncer_linear.sandbox.rows import Issue, Label, Note, Person, Team, WorkflowState
+from syncer_linear.sandbox.views import View, Views
+from syncer_linear.sandbox.workspace import Workspace
+
+Row = TypeVar("Row")
+Resolver = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The root fields, by name, for the account whose key is used."""
+
+    space: Workspace
+    me: Person
+
+    @property
+    def views(self) -> Views:
+        return Views(self.space)
+
+    def root(self) -> Mapping[str, Resolver]:
+        return {**self._queries(), **self._mutations()}
+
+    def _queries(self) -> Mapping[str, Resolver]:
+        space, views = self.space, self.views
+        return {
+            "viewer": lambda _: views.person(self.me),
+            "organization": lambda _: views.organization(),
+            "team": lambda _, id: views.team(space.team(id)),  # noqa: A006 -- the schema's own name
+            "issue": lambda _, id: views.issue(space.issue(id)),  # noqa: A006 -- the schema's own name
+            "comment": lambda _, id=None: views.note(space.note(id or "")),  # noqa: A006 -- the schema's own name
+            "teams": lambda _, **args: self._plain(space.teams.values(), args, team_facts, views.team),
+            "users": lambda _, **args: self._users(args),
+            "workflowStates": lambda _, **args: self._plain(
+                space.states.values(), args, state_facts, views.state
+            ),
+            "issueLabels": lambda _, **args: self._plain(
+                space.labels.values(), args, label_facts, views.label
+            ),
+            "issues": lambda _, **args: self._issues(args),
+            "comments": lambda _, **args: self._comments(args),
+        }
+
+    def _mutations(self) -> Mapping[str, Resolver]:
+        space, views = self.space, self.views
+        return {
+            "issueCreate": lambda _, input: self._done(issue=views.issue(space.create(input, self.me))),  # noqa: A006
+            "issueUpdate": lambda _, id, input: self._done(  # noqa: A006
+                issue=views.issue(space.update(space.issue(id), input, self.me))
+            ),
+            "issueArchive": lambda _, id, trash=None: self._done(  # noqa: A006
+                entity=views.issue(space.archive(space.issue(id), trash=bool(trash)))
+            ),
+            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(space.issue(id)))),  # noqa: A006
+            "issueDelete": lambda _, id, **__: self._done(  # noqa: A006
+                entity=views.issue(space.archive(space.issue(id), trash=True))
+            ),
+            "commentCreate": lambda _, input: self._done(comment=views.note(space.say(input, self.me))),  # noqa: A006
+            "commentUpdate": lambda _, id, input, **__: self._done(  # noqa: A006
+                comment=views.note(space.reword(space.note(id), input.get("body")))
+            ),
+            "commentDelete": lambda _, id: self._done(entityId=id, gone=space.unsay(id)),  # noqa: A006
+            "issueLabelCreate": lambda _, input, **__: self._done(  # noqa: A006
+                issueLabel=views.label(space.add_label(input))
+            ),
+        }
+
+    def _done(self, **entity: object) -> View:
+        return {"success": True, "lastSyncId": float(self.space.writes), **entity}
+
+    def _issues(self, args: Mapping[str, Any]) -> View:
+        size(args)
+        now, where, archived = self.space.clock(), args.get("filter"), args.get("includeArchived")
+        return connection(
+            self.space.issues.values(),
+            args,
+            _stamp,
+            lambda issue: (archived or issue.archived is None) and passes(where, issue_facts(issue), now),
+            self.views.issue,
+        )
+
+    def _comments(self, args: Mapping[str, Any]) -> View:
+        now, where, archived = self.space.clock(), args.get("filter"), args.get("includeArchived")
+        return connection(
+            self.space.notes.values(),
+            args,
+            _stamp,
+            lambda note: (archived or note.issue.archived is None) and passes(where, note_facts(note), now),
+            self.views.note,
+        )
+
+    def _users(self, args: Mapping[str, Any]) -> View:
+        people = [p for p in self.space.people.values() if p.active or args.get("includeDisabled")]
+        return self._plain(people, args, person_facts, self.views.person)
+
+    def _plain(
+        self,
+        rows: Iterable[Row],
+        args: Mapping[str, Any],
+        facts: Callable[[Row], Facts | None],
+        view: Callable[[Row], View],
+    ) -> View:
+        now, where = self.space.clock(), args.get("filter")
+        return connection(rows, args, _born, lambda row: passes(where, facts(row), now), view)
+
+
+def _stamp(row: Issue | Note, order: str) -> tuple[datetime, str]:
+    return (row.updated if order == "updatedAt" else row.created, row.id)
+
+
+def _born(row: Any, _: str) -> tuple[datetime, str]:  # noqa: ANN401 -- any row
+    return (row.created, row.id)
+
+
+def team_facts(team: Team | None) -> Facts | None:
+    return {"id": team.id, "key": team.key, "name": team.name} if team else None
+
+
+def state_facts(state: WorkflowState) -> Facts:
+    return {"id": state.id, "name": state.name, "type": state.type, "team": team_facts(state.team)}
+
+
+def label_facts(label: Label) -> Facts:
+    return {"id": label.id, "name": label.name, "isGroup": label.group, "team": team_facts(label.team)}
+
+
+def person_facts(person: Person) -> Facts:
+    told = {"id": person.id, "name": person.name.title(), "displayName": person.name}
+    return {**told, "email": person.email, "active": person.active}
+
+
+def issue_facts(issue: Issue) -> Facts:
+    return {
+        "id": issue.id,
+        "number": issue.number,
+        "title": issue.title,
+        "team": team_facts(issue.team),
+        "updatedAt": issue.updated,
+        "createdAt": issue.created,
+    }
+
+
+def note_facts(note: Note) -> Facts:
+    return {
+        "id": note.id,
+        "issue": issue_facts(note.issue),
+        "updatedAt": note.updated,
+        "createdAt": note.created,
+    }

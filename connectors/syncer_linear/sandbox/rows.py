@@ -1,0 +1,103 @@
+"""What the sandbox's workspace holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(slots=True)
+class Person:
+    id: str
+    name: str
+    email: str
+    created: datetime
+    app: bool = False
+    active: bool = True
+
+
+@dataclass(slots=True)
+class Team:
+    id: str
+    key: str
+    name: str
+    created: datetime
+    estimation: str = "fibonacci"
+    issues: int = 0
+
+
+@dataclass(slots=True)
+class WorkflowState:
+    id: str
+    name: str
+    type: str
+    position: float
+    team: Team
+    created: datetime
+
+
+@dataclass(slots=True)
+class Label:
+    id: str
+    name: str
+    created: datetime
+    team: Team | None = None
+    group: bool = False
+    parent: Label | None = None
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry of an issue's history; `changed` has only what changed."""
+
+    id: str
+    created: datetime
+    actor: Person | None
+    changed: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Note:
+    """A comment."""
+
+    id: str
+    issue: Issue
+    body: str
+    user: Person | None
+    created: datetime
+    updated: datetime
+    edited: datetime | None = None
+    parent: str | None = None
+    bot: str | None = None
+
+
+@dataclass(slots=True)
+class Issue:
+    id: str
+    number: int
+    team: Team
+    title: str
+    state: WorkflowState
+    creator: Person | None
+    created: datetime
+    updated: datetime
+    description: str | None = None
+    priority: int = 0
+    estimate: int | None = None
+    due: str | None = None
+    labels: list[Label] = field(default_factory=list)
+    assignee: Person | None = None
+    parent: Issue | None = None
+    archived: datetime | None = None
+    trashed: bool = False
+    started: datetime | None = None
+    completed: datetime | None = None
+    canceled: datetime | None = None
+    previous: list[str] = field(default_factory=list)
+    synced_with: list[str] = field(default_factory=list)
+    history: list[Entry] = field(default_factory=list)
+
+    @property
+    def identifier(self) -> str:
+        return f"{self.team.key}-{self.number}"

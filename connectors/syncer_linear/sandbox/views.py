@@ -1,0 +1,177 @@
+"""Rows as the API shows them. What needs arguments is a function, called when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from syncer_linear.sandbox.paging import connection
+from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, WorkflowState
+from syncer_linear.sandbox.workspace import Workspace
+
+SITE: Final = "https://linear.app/acme"
+View = dict[str, Any]
+_PRIORITIES: Final = ("No priority", "Urgent", "High", "Medium", "Low")
+_EMPTY_ISSUE: Final = (
+    "sortOrder prioritySortOrder subIssueSortOrder autoArchivedAt autoClosedAt slaType slaStartedAt "
+    "slaBreachesAt snoozedUntilAt integrationSourceType delegate externalUserCreator botActor project "
+    "projectMilestone cycle"
+).split()
+
+
+def iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The workspace seen from outside."""
+
+    space: Workspace
+
+    def organization(self) -> View:
+        return {"id": "acme", "name": "Acme", "urlKey": "acme"}
+
+    def person(self, person: Person) -> View:
+        return {
+            "id": person.id,
+            "name": person.name.title(),
+            "displayName": person.name,
+            "email": person.email,
+            "app": person.app,
+            "active": person.active,
+            "admin": False,
+            "url": f"{SITE}/profiles/{person.name}",
+            "createdAt": iso(person.created),
+            "updatedAt": iso(person.created),
+        }
+
+    def team(self, team: Team) -> View:
+        first = next(s for s in self.space.states.values() if s.team is team and s.type == "backlog")
+        return {
+            "id": team.id,
+            "key": team.key,
+            "name": team.name,
+            "createdAt": iso(team.created),
+            "updatedAt": iso(team.created),
+            "triageEnabled": False,
+            "cyclesEnabled": False,
+            "visibility": "public",
+            "private": False,
+            "issueEstimationType": team.estimation,
+            "issueEstimationExtended": False,
+            "issueEstimationAllowZero": False,
+            "autoArchivePeriod": 6,
+            "defaultIssueState": lambda _: self.state(first),
+        }
+
+    def state(self, state: WorkflowState) -> View:
+        return {
+            "id": state.id,
+            "name": state.name,
+            "type": state.type,
+            "position": state.position,
+            "color": "#95a2b3",
+            "createdAt": iso(state.created),
+            "updatedAt": iso(state.created),
+            "team": lambda _: self.team(state.team),
+        }
+
+    def label(self, label: Label) -> View:
+        return {
+            "id": label.id,
+            "name": label.name,
+            "color": "#4cb782",
+            "isGroup": label.group,
+            "createdAt": iso(label.created),
+            "updatedAt": iso(label.created),
+            "parent": lambda _: _maybe(label.parent, self.label),
+            "team": lambda _: _maybe(label.team, self.team),
+        }
+
+    def issue(self, issue: Issue) -> View:
+        return {
+            **dict.fromkeys(_EMPTY_ISSUE),
+            "sortOrder": -float(issue.number),
+            "prioritySortOrder": -float(issue.number),
+            "id": issue.id,
+            "identifier": issue.identifier,
+            "number": issue.number,
+            "previousIdentifiers": list(issue.previous),
+            "url": f"{SITE}/issue/{issue.identifier}",
+            "title": issue.title,
+            "description": issue.description,
+            "priority": float(issue.priority),
+            "priorityLabel": _PRIORITIES[issue.priority],
+            "estimate": issue.estimate,
+            "dueDate": issue.due,
+            "labelIds": [label.id for label in issue.labels],
+            "trashed": issue.trashed or None,
+            **self._stamps(issue),
+            **self._around(issue),
+        }
+
+    def _stamps(self, issue: Issue) -> View:
+        return {
+            "createdAt": iso(issue.created),
+            "updatedAt": iso(issue.updated),
+            "startedAt": iso(issue.started),
+            "completedAt": iso(issue.completed),
+            "canceledAt": iso(issue.canceled),
+            "archivedAt": iso(issue.archived),
+        }
+
+    def _around(self, issue: Issue) -> View:
+        issues, notes = self.space.issues, self.space.notes
+        return {
+            "team": lambda _: self.team(issue.team),
+            "state": lambda _: self.state(issue.state),
+            "assignee": lambda _: _maybe(issue.assignee, self.person),
+            "creator": lambda _: _maybe(issue.creator, self.person),
+            "parent": lambda _: _maybe(issue.parent, self.issue),
+            "syncedWith": [{"id": s, "service": s, "metadata": None} for s in issue.synced_with],
+            "labels": lambda _, **args: self._some(issue.labels, args, self.label),
+            "children": lambda _, **args: self._some(
+                [child for child in issues.values() if child.parent is issue], args, self.issue
+            ),
+            "comments": lambda _, **args: self._some(
+                [note for note in notes.values() if note.issue is issue], args, self.note
+            ),
+            "history": lambda _, **args: self._some(issue.history, args, self.entry),
+        }
+
+    def _some(self, rows: Iterable[Any], args: Mapping[str, Any], view: Callable[[Any], View]) -> View:
+        return connection(rows, args, lambda row, _: (row.created, row.id), lambda _: True, view)
+
+    def entry(self, entry: Entry) -> View:
+        return {
+            "id": entry.id,
+            "createdAt": iso(entry.created),
+            "updatedAt": iso(entry.created),
+            "actorId": entry.actor.id if entry.actor else None,
+            "actor": lambda _: _maybe(entry.actor, self.person),
+            **entry.changed,
+        }
+
+    def note(self, note: Note) -> View:
+        bot = {"id": note.bot, "type": "integration", "name": note.bot} if note.bot else None
+        return {
+            "id": note.id,
+            "body": note.body,
+            "createdAt": iso(note.created),
+            "updatedAt": iso(note.updated),
+            "editedAt": iso(note.edited),
+            "url": f"{SITE}/issue/{note.issue.identifier}#comment-{note.id[:8]}",
+            "parentId": note.parent,
+            "issueId": note.issue.id,
+            "issue": lambda _: self.issue(note.issue),
+            "user": lambda _: _maybe(note.user, self.person),
+            "botActor": bot,
+            "externalThread": {"type": "slack", "isConnected": True} if note.bot else None,
+        }
+
+
+def _maybe(row: Any, view: Callable[[Any], View]) -> View | None:  # noqa: ANN401 -- any row
+    return view(row) if row is not None else None

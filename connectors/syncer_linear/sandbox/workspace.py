@@ -1,0 +1,351 @@
+"""The sandbox's workspace: what may be written, and what a write does."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from syncer_linear.sandbox.refusals import conflict, invalid, refused, unknown
+from syncer_linear.sandbox.rewriting import rewritten
+from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, WorkflowState
+
+STATES: Final = (
+    ("Backlog", "backlog"),
+    ("Todo", "unstarted"),
+    ("In Progress", "started"),
+    ("In Review", "started"),
+    ("Done", "completed"),
+    ("Canceled", "canceled"),
+    ("Duplicate", "duplicate"),
+)
+SETTLING: Final = timedelta(minutes=3)
+"""Changes this soon after creation count as part of it and are not in the history."""
+Given = Mapping[str, Any]
+Row = TypeVar("Row")
+
+
+@dataclass(slots=True)
+class Workspace:
+    """Every write goes through here, the API's and a person's alike. The caller holds `lock`."""
+
+    clock: Callable[[], datetime]
+    teams: dict[str, Team] = field(default_factory=dict)
+    states: dict[str, WorkflowState] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    issues: dict[str, Issue] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    writes: int = 0
+    _last: datetime = datetime.min.replace(tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """Return a stamp in whole milliseconds, later than every one before."""
+        at = self.clock().astimezone(UTC)
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        self._last = max(at, self._last + timedelta(milliseconds=1))
+        return self._last
+
+    # -- furniture -------------------------------------------------------------------------------
+
+    def add_team(self, key: str, name: str) -> Team:
+        team = Team(_id(), key, name, self.now())
+        self.teams[team.id] = team
+        for position, (state, kind) in enumerate(STATES):
+            row = WorkflowState(_id(), state, kind, float(position), team, self.now())
+            self.states[row.id] = row
+        return team
+
+    def add_person(self, name: str, email: str, *, app: bool = False) -> Person:
+        person = Person(_id(), name, email, self.now(), app=app)
+        self.people[person.id] = person
+        return person
+
+    def add_label(self, given: Given) -> Label:
+        team = self.team(given["teamId"]) if given.get("teamId") else None
+        name = str(given["name"]).strip()
+        if not name:
+            raise invalid("name", "must not be empty")
+        taken = [label for label in self.labels.values() if label.name.casefold() == name.casefold()]
+        if any(label.team is None or team is None or label.team is team for label in taken):
+            raise refused("duplicate label name", f'A label "{name}" is already there.')
+        parent = self.label(given["parentId"]) if given.get("parentId") else None
+        group = bool(given.get("isGroup"))
+        label = Label(self._fresh(given, self.labels, "IssueLabel"), name, self.now(), team, group, parent)
+        self.labels[label.id] = label
+        self.writes += 1
+        return label
+
+    # -- looking up ------------------------------------------------------------------------------
+
+    def team(self, id_: str) -> Team:
+        return _found(self.teams, id_, "Team")
+
+    def state(self, id_: str) -> WorkflowState:
+        return _found(self.states, id_, "WorkflowState")
+
+    def label(self, id_: str) -> Label:
+        return _found(self.labels, id_, "IssueLabel")
+
+    def person(self, id_: str) -> Person:
+        return _found(self.people, id_, "User")
+
+    def note(self, id_: str) -> Note:
+        return _found(self.notes, id_, "Comment")
+
+    def issue(self, id_: str) -> Issue:
+        """Return the issue by id, by identifier, or by one it had before it moved."""
+        if id_ in self.issues:
+            return self.issues[id_]
+        for issue in self.issues.values():
+            if id_ == issue.identifier or id_ in issue.previous:
+                return issue
+        raise unknown("Issue")
+
+    def state_named(self, team: Team, name: str) -> WorkflowState:
+        return next(s for s in self.states.values() if s.team is team and s.name.casefold() == name.casefold())
+
+    # -- issues ----------------------------------------------------------------------------------
+
+    def create(self, given: Given, by: Person | None) -> Issue:
+        team = self.team(given["teamId"])
+        id_ = self._fresh(given, self.issues, "Issue")
+        first = next(s for s in self.states.values() if s.team is team and s.type == "backlog")
+        now = self.now()
+        created = _past(given.get("createdAt"), now)
+        issue = Issue(id_, team.issues + 1, team, "", first, by, created, now)
+        if not given.get("title"):
+            raise invalid("title", "must not be empty")
+        for name, change in self._changes(issue, given).items():
+            setattr(issue, name, change)
+        team.issues += 1
+        self.issues[id_] = issue
+        self._enter_state(issue, now)
+        self.writes += 1
+        return issue
+
+    def update(self, issue: Issue, given: Given, by: Person | None) -> Issue:
+        """Change what *given* names. Everything is checked before anything is changed."""
+        target = self.team(given["teamId"]) if given.get("teamId") else issue.team
+        changes = self._changes(issue, given, target)
+        if target is not issue.team:
+            changes = {**self._left_behind(issue, target), **changes}
+        if "trashed" in given:
+            changes |= {"trashed": bool(given["trashed"]), "archived": self.now() if given["trashed"] else None}
+        changed = {name: new for name, new in changes.items() if getattr(issue, name) != new}
+        if target is not issue.team:
+            self._move(issue, target)
+        elif not changed:
+            return issue
+        self._remember(issue, changed, by)
+        for name, new in changed.items():
+            setattr(issue, name, new)
+        issue.updated = self.now()
+        if "state" in changed:
+            self._enter_state(issue, issue.updated)
+        self.writes += 1
+        return issue
+
+    def archive(self, issue: Issue, *, trash: bool) -> Issue:
+        issue.archived, issue.trashed = self.now(), trash or issue.trashed
+        issue.updated = self.now()
+        self.writes += 1
+        return issue
+
+    def unarchive(self, issue: Issue) -> Issue:
+        issue.archived, issue.trashed, issue.updated = None, False, self.now()
+        self.writes += 1
+        return issue
+
+    def _changes(self, issue: Issue, given: Given, team: Team | None = None) -> dict[str, Any]:
+        """Return what *given* asks for, by attribute, each value checked as Linear checks it."""
+        home = team or issue.team
+        readers: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+            "title": ("title", _title),
+            "description": ("description", rewritten),
+            "stateId": ("state", lambda said: self._state_of(home, said)),
+            "priority": ("priority", _priority),
+            "estimate": ("estimate", _estimate),
+            "dueDate": ("due", _due),
+            "assigneeId": ("assignee", lambda said: self._assignable(said) if said else None),
+            "parentId": ("parent", lambda said: self._parent_of(issue, said) if said else None),
+        }
+        found = {attribute: read(given[name]) for name, (attribute, read) in readers.items() if name in given}
+        labels = self._labels_of(issue, given, home)
+        return found if labels is None else {**found, "labels": labels}
+
+    def _state_of(self, team: Team, id_: str) -> WorkflowState:
+        state = self.state(id_)
+        if state.team is not team:
+            raise refused("Incorrect state", "The state does not belong to the issue's team.")
+        return state
+
+    def _assignable(self, id_: str) -> Person:
+        person = self.person(id_)
+        if not person.active:
+            raise refused("Incorrect assignee", "The user is suspended.")
+        return person
+
+    def _parent_of(self, issue: Issue, id_: str) -> Issue:
+        parent = self.issue(id_)
+        above: Issue | None = parent
+        while above is not None:
+            if above is issue:
+                raise refused("Circular parent", "An issue cannot be its own ancestor.")
+            above = above.parent
+        return parent
+
+    def _labels_of(self, issue: Issue, given: Given, team: Team) -> list[Label] | None:
+        named = given.get("labelIds")
+        added, removed = given.get("addedLabelIds") or (), given.get("removedLabelIds") or ()
+        if named is None and not added and not removed:
+            return None
+        wanted = [self._appliable(id_, team) for id_ in (*(named or ()), *added)]
+        gone = {self.label(id_).id for id_ in removed}
+        kept = issue.labels if named is None else []
+        every = {label.id: label for label in (*kept, *wanted)}
+        return [label for id_, label in every.items() if id_ not in gone]
+
+    def _appliable(self, id_: str, team: Team) -> Label:
+        label = self.label(id_)
+        if label.group:
+            raise refused("Group label", f'"{label.name}" is a label group and cannot be applied.')
+        if label.team is not None and label.team is not team:
+            raise refused("Incorrect label", f'The label "{label.name}" belongs to another team.')
+        return label
+
+    def _move(self, issue: Issue, team: Team) -> None:
+        issue.previous.append(issue.identifier)
+        team.issues += 1
+        issue.team, issue.number = team, team.issues
+
+    def _left_behind(self, issue: Issue, team: Team) -> dict[str, Any]:
+        """Return what a move changes by itself: states and labels belong to teams."""
+        own = [s for s in self.states.values() if s.team is team]
+        alike = [s for s in own if s.name == issue.state.name] or [s for s in own if s.type == issue.state.type]
+        return {"state": alike[0], "labels": [label for label in issue.labels if label.team is None]}
+
+    def _enter_state(self, issue: Issue, now: datetime) -> None:
+        kind = issue.state.type
+        issue.started = (issue.started or now) if kind in {"started", "completed"} else None
+        issue.completed = now if kind == "completed" else None
+        issue.canceled = now if kind in {"canceled", "duplicate"} else None
+
+    def _remember(self, issue: Issue, changed: Mapping[str, Any], by: Person | None) -> None:
+        now = self.now()
+        if not changed or now - issue.created < SETTLING:
+            return
+        entry: dict[str, Any] = {}
+        for name, new in changed.items():
+            entry |= _told(name, getattr(issue, name), new)
+        issue.history.append(Entry(_id(), now, by, entry))
+
+    # -- comments --------------------------------------------------------------------------------
+
+    def say(self, given: Given, by: Person | None) -> Note:
+        issue = self.issue(given.get("issueId") or "")
+        id_ = self._fresh(given, self.notes, "Comment")
+        body = rewritten(given.get("body"))
+        if body is None:
+            raise invalid("body", "must not be empty")
+        if given.get("parentId"):
+            self.note(given["parentId"])
+        now = self.now()
+        created = _past(given.get("createdAt"), now)
+        note = Note(id_, issue, body, by, created, now, parent=given.get("parentId"))
+        self.notes[id_] = note
+        self.writes += 1
+        return note
+
+    def reword(self, note: Note, body: str | None) -> Note:
+        said = rewritten(body)
+        if said is None:
+            raise invalid("body", "must not be empty")
+        note.body = said
+        note.updated = note.edited = self.now()
+        self.writes += 1
+        return note
+
+    def unsay(self, id_: str) -> None:
+        del self.notes[self.note(id_).id]
+        self.writes += 1
+
+    def _fresh(self, given: Given, taken: Mapping[str, object], entity: str) -> str:
+        id_ = given.get("id")
+        if id_ is None:
+            return _id()
+        if not _is_v4(id_):
+            raise invalid("id", "must be a UUID")
+        if id_ in taken:
+            raise conflict(entity, id_)
+        return str(id_)
+
+
+def _id() -> str:
+    return str(uuid.uuid4())
+
+
+def _is_v4(text: str) -> bool:
+    try:
+        return uuid.UUID(text).version == 4 and str(uuid.UUID(text)) == text.lower()  # noqa: PLR2004 -- v4
+    except ValueError:
+        return False
+
+
+def _found(rows: Mapping[str, Row], id_: str, entity: str) -> Row:
+    row = rows.get(id_)
+    if row is None:
+        raise unknown(entity)
+    return row
+
+
+def _title(said: str | None) -> str:
+    if not said or not said.strip():
+        raise invalid("title", "must not be empty")
+    return said.strip()
+
+
+def _priority(said: int | None) -> int:
+    number = said or 0
+    if not 0 <= number <= 4:  # noqa: PLR2004 -- none, urgent, high, medium, low
+        raise invalid("priority", "must be between 0 and 4")
+    return number
+
+
+def _estimate(said: int | None) -> int | None:
+    if said is not None and said < 0:
+        raise invalid("estimate", "must not be less than 0")
+    return said
+
+
+def _due(said: str | None) -> str | None:
+    if said is None:
+        return None
+    try:
+        return date.fromisoformat(said).isoformat()
+    except ValueError:
+        raise invalid("dueDate", "must be a date") from None
+
+
+def _past(said: str | None, now: datetime) -> datetime:
+    return datetime.fromisoformat(said).astimezone(UTC) if said else now
+
+
+def _told(name: str, old: Any, new: Any) -> dict[str, Any]:  # noqa: ANN401 -- any attribute
+    """Return a change as a history entry says it."""
+    if name == "labels":
+        was, is_ = {label.id for label in old}, {label.id for label in new}
+        return {"addedLabelIds": sorted(is_ - was), "removedLabelIds": sorted(was - is_)}
+    if name == "description":
+        return {"updatedDescription": True}
+    if name in {"trashed", "archived"}:
+        return {name: bool(new)}
+    if name in {"state", "assignee", "parent"}:
+        ids = (old.id if old else None, new.id if new else None)
+        return {f"from{name.title()}Id": ids[0], f"to{name.title()}Id": ids[1]}
+    field_ = {"due": "DueDate"}.get(name, name.title())
+    return {f"from{field_}": old, f"to{field_}": new}

@@ -1,0 +1,234 @@
+"""A GitHub connector on a sandbox in this process, and the published OpenAPI as judge of their talk."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from syncer_github import GitHub
+from syncer_github.sandbox import GitHubSandbox
+
+from syncer.connector import Connector, Place, Setting
+from syncer.model import (
+    JSON,
+    Address,
+    Comment,
+    Delta,
+    Draft,
+    Page,
+    Patch,
+    Receipt,
+    Record,
+    client_id,
+)
+from syncer.sdk.sandbox import App, Call
+from tests.contract.openapi import Contract, contracts
+
+START = datetime(2026, 11, 2, 15, 0, 30, 123_000, tzinfo=UTC)
+URL = "http://127.0.0.1:9"
+
+UNDOCUMENTED = ("answer 307 is not documented",)
+"""Recordings show it for writes to a renamed repository; the document only lists 301."""
+_BY_ID = re.compile(r"/repositories/\d+")
+
+
+@dataclass
+class Clock:
+    """A wall clock that tests move."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
+class Memory:
+    """A catalogue that knows the age of what it holds."""
+
+    clock: Clock
+    held: dict[str, tuple[JSON, datetime]] = field(default_factory=dict)
+
+    def get(self, name: str, *, max_age: float = 86_400.0) -> JSON:
+        value, at = self.held.get(name, (None, self.clock()))
+        return value if (self.clock() - at).total_seconds() <= max_age else None
+
+    def put(self, name: str, value: JSON) -> None:
+        self.held[name] = (value, self.clock())
+
+
+@dataclass
+class Counter:
+    """A meter."""
+
+    requests: int = 0
+    waits: list[tuple[float, str]] = field(default_factory=list)
+
+    def request(self) -> None:
+        self.requests += 1
+
+    def throttled(self, seconds: float, reason: str) -> None:
+        self.waits.append((seconds, reason))
+
+
+@dataclass
+class Bench:
+    """A sandbox, its clock, and connectors that share one catalogue and one meter."""
+
+    sandbox: GitHubSandbox
+    clock: Clock
+    catalogue: Memory
+    meter: Counter = field(default_factory=Counter)
+    slept: list[float] = field(default_factory=list)
+
+    def connector(
+        self,
+        tables: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        app: App | None = None,
+        url: str = URL,
+        **options: Any,
+    ) -> Connector:
+        plugin = GitHub()
+        said = plugin.settings.model_validate({**self.sandbox.options(url), **options})
+        setting = Setting(
+            connection="github",
+            options=said,
+            tables=tables or {},
+            catalogue=self.catalogue,
+            meter=self.meter,
+            clock=self.clock,
+            sleep=self._sleep,
+            transport=httpx.ASGITransport(app or self.sandbox.wire),
+        )
+        return plugin.connect(setting)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.forward(seconds=seconds)
+
+    def asked(self) -> list[str]:
+        """Return the calls seen so far, as "METHOD path"."""
+        return [f"{c.method} {c.path}" for c in self.sandbox.wire.calls]
+
+    def violations(self) -> list[str]:
+        """Return what the calls so far break of the published contract."""
+        folder = contracts()
+        if folder is None:
+            return []
+        contract = Contract.load(folder / "github" / "openapi.trimmed.json", allow=UNDOCUMENTED)
+        return [
+            line
+            for call in self.sandbox.wire.calls
+            for line in contract.check(_documented(call))
+            if _is_rest(call)
+        ]
+
+
+def _is_rest(call: Call) -> bool:
+    return call.path != "/graphql"
+
+
+def _documented(call: Call) -> Call:
+    """`Link` and redirects lead by way of the repository's id, which the document does not list."""
+    path = _BY_ID.sub("/repos/acme/web", call.path)
+    # The server hands paths on decoded; a label's own slash is none of the path's.
+    head, label, name = path.partition("/labels/")
+    return replace(call, path=head + label + quote(name, safe=""))
+
+
+@contextlib.asynccontextmanager
+async def desk(
+    tables: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    app: App | None = None,
+    **sandbox: Any,
+) -> AsyncIterator[Desk]:
+    """Open a connector on a new sandbox; at the end, every call must have been by the contract."""
+    clock = Clock()
+    bench = Bench(GitHubSandbox(clock=clock, **sandbox), clock, Memory(clock))
+    connector = bench.connector(tables, app=app, **(options or {}))
+    place = await connector.open()
+    try:
+        yield Desk(bench, bench.sandbox, connector, place)
+    finally:
+        await connector.close()
+    assert bench.violations() == []
+
+
+@dataclass
+class Desk:
+    """An open connector and what tests do with it."""
+
+    bench: Bench
+    sandbox: GitHubSandbox
+    connector: Connector
+    place: Place
+
+    async def pages(self, cursor: str | None = None) -> list[Page]:
+        return [page async for page in self.connector.changes(cursor)]
+
+    async def records(self, cursor: str | None = None) -> dict[str, Record]:
+        return {r.key: r for page in await self.pages(cursor) for r in page.records}
+
+    async def comments(self, cursor: str | None = None) -> list[Comment]:
+        return [c for page in await self.pages(cursor) for c in page.comments]
+
+    async def record(self, key: str) -> Record:
+        return (await self.records())[key]
+
+    async def cursor(self, cursor: str | None = None) -> str | None:
+        return (await self.pages(cursor))[-1].cursor
+
+    def read(self, record: Record, name: str) -> Any:
+        codec: Any = self.place.codecs[name]
+        return codec.read(record.fields)
+
+    def patch(self, record: Record, **values: Any) -> Patch:
+        """Return the patch that makes the fields say *values*; sets as (add, remove), words as (word, others)."""
+        patch: dict[str, JSON | Delta] = {}
+        for name, value in values.items():
+            for native, want in self._one(record, name, value).items():
+                had = patch.get(native)
+                both = isinstance(had, Delta) and isinstance(want, Delta)
+                patch[native] = _united(had, want) if both else want
+        return patch
+
+    def _one(self, record: Record, name: str, value: Any) -> Patch:
+        codec: Any = self.place.codecs[name]
+        if name in {"status", "kind", "priority"}:
+            word, others = value if isinstance(value, tuple) else (value, [])
+            return dict(codec.write(word, record.fields, others))
+        if name in {"labels", "assignees"}:
+            return dict(codec.write(frozenset(value[0]), frozenset(value[1]), record.fields))
+        return dict(codec.write(value, record.fields))
+
+    async def write(self, record: Record, patch: Patch) -> list[Receipt]:
+        receipts: list[Receipt] = []
+        now = record.fields
+        for step in self.connector.steps(patch):
+            receipts.append(await self.connector.update(address(record), step, now))
+            shown = receipts[-1].record
+            now = shown.fields if shown is not None else now
+        return receipts
+
+    def draft(self, title: str, marker: str = "L0.abc", patch: Patch | None = None, **native: Any) -> Draft:
+        return Draft("issue", {**(patch or {}), **native, "title": title}, marker, client_id(marker))
+
+
+def _united(one: Any, other: Any) -> Delta:
+    return Delta(one.add | other.add, one.remove | other.remove)
+
+
+def address(record: Record) -> Address:
+    return Address(record.ref, record.key)

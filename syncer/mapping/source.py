@@ -40,7 +40,7 @@ def dotted(keys: Sequence[str]) -> str:
 
 def line_of(text: str, keys: Sequence[str]) -> int | None:
     """Return the number of the line that says *keys*, or the nearest table around them."""
-    best: tuple[int, int] | None = None
+    best: tuple[int, int | None] = (0, None)
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if match := _HEADER.match(line):
@@ -51,9 +51,9 @@ def line_of(text: str, keys: Sequence[str]) -> int | None:
             continue
         # A table further in ([fields.status] when asked for `fields`) is as near as any.
         same = min(len(path), len(keys))
-        if path[:same] == tuple(keys[:same]) and (best is None or same > best[0]):
+        if path[:same] == tuple(keys[:same]) and same > best[0]:
             best = (same, number)
-    return best[1] if best else None
+    return best[1]
 
 
 def _split(path: str) -> tuple[str, ...]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from syncer.text.mentions import revive
 from syncer.text.parse import TooHostileError, parse_strictly
 from syncer.text.write import write
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# What `mentions.neutralise` puts in, so that neutralised text still means the same.
-_QUIET = re.compile(r"(?:(?<=[@#])|(?<=\bGH-))\u200b+", re.IGNORECASE)
 _PASSES = 4
 
 
@@ -42,4 +41,4 @@ def _canonical(markdown: str) -> str | None:
 def _cleaned(markdown: str) -> str:
     text = markdown.replace("\r\n", "\n").replace("\r", "\n")
     text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
-    return _QUIET.sub("", text).strip("\n")
+    return revive(text).strip("\n")

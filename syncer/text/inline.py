@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from string import punctuation
 from typing import Literal, TypeAlias
 
 from syncer.text.parse import parse_inline
 from syncer.text.spans import bare_url, hoisted, tidy
-from syncer.text.tree import PLAIN, Break, CodeSpan, Image, Link, Mark, RawInline, Span, Spans, Text
+from syncer.text.tree import Break, CodeSpan, Image, Mark, RawInline, Span, Spans, Text
 
 Where: TypeAlias = Literal["paragraph", "heading", "cell"]
 
@@ -41,11 +40,17 @@ def inline(spans: Spans, where: Where) -> str:
 
     Marks that Markdown cannot say where they stand shrink or go; words never do.
     """
+    if len(spans) == 1 and isinstance(only := spans[0], Text) and _is_simple(only):
+        return _finished(only.text, where)
     line = _Line(spans, where)
     text = line.text()
     if line.doubtful and not _reads_as(text, spans):
         text = _nearest(spans, where)
     return _finished(text, where)
+
+
+def _is_simple(span: Text) -> bool:
+    return not span.marks and not span.link and not _SPECIAL.search(span.text)
 
 
 def _nearest(spans: Spans, where: Where) -> str:

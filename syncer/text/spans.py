@@ -31,8 +31,16 @@ def _trimmed(url: str) -> str:
 
 def tidy(spans: Iterable[Span]) -> Spans:
     """Return *spans* merged, linked and trimmed: no space at a line's or a mark's edge."""
+    spans = list(spans)
+    if len(spans) == 1 and isinstance(only := spans[0], Text) and _is_simple(only):
+        text = only.text.strip()
+        return (Text(text),) if text else ()
     flat = _merged(_linked(_split(spans)))
     return tuple(_merged(_unmarked_edges(_trimmed_lines(flat))))
+
+
+def _is_simple(span: Text) -> bool:
+    return not span.marks and not span.link and "\n" not in span.text and "://" not in span.text
 
 
 def _split(spans: Iterable[Span]) -> Iterator[Span]:

@@ -20,7 +20,7 @@ from syncer.store.threads import Remark
 
 log = structlog.get_logger()
 
-UNREAD = datetime.min.replace(tzinfo=UTC)
+UNREAD = datetime.fromtimestamp(0, UTC)
 """The stamp of a copy whose tracker answered our write without saying when it happened."""
 
 

@@ -65,7 +65,7 @@ def write_config(path: Path, boxes: Mapping[str, Sandbox], urls: Mapping[str, st
         lines.append(f"[connections.{name}]")
         lines += [f'{key} = "{value}"' for key, value in box.options(urls[name]).items()]
         lines.append("")
-    for person in ("jane", "ravi", "omar", "mei"):
+    for person in ("jane", "ravi", "omar", "mia"):
         known = {name: box.people[person] for name, box in boxes.items() if person in box.people}
         lines.append(f'[people."{person}@acme.example"]')
         lines += [f'{name} = "{account}"' for name, account in known.items()]
@@ -149,7 +149,7 @@ def _edits(set_: Stage, store: Store) -> None:
     keys = where["Idempotency keys for payments"]
 
     linear.edit(wallet["linear"], by="omar", title="Pay with a wallet in one tap")
-    github.edit(wallet["github"], by="mei", labels=["wallet"])
+    github.edit(wallet["github"], by="mia", labels=["wallet"])
     jira.edit(wallet["jira"], by="jane", due="2027-01-29")
     say(f"   three people change title, labels and due date of one item: {_spots(wallet)}")
 
@@ -163,8 +163,8 @@ def _edits(set_: Stage, store: Store) -> None:
     jira.say(keys["jira"], "Please add the *expiry* to the design.", by="ravi")
     say(f"   Ravi comments on {_spot('jira', keys)}")
 
-    github.add("Wallet button is cut off on small screens", by="mei", body="See @jane's screenshot.", labels=["design"])
-    say("   Mei files a new issue on GitHub, mentioning @jane")
+    github.add("Wallet button is cut off on small screens", by="mia", body="See @jane's screenshot.", labels=["design"])
+    say("   Mia files a new issue on GitHub, mentioning @jane")
     say()
 
 

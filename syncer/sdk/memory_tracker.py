@@ -6,47 +6,15 @@ and breaks as they do, when told to. Deterministic: time comes from the clock it
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import Final, Literal, TypeGuard, TypeVar
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar
 
 from syncer.errors import NotFoundError, RejectedError
 from syncer.model import FIELDS, JSON, Account, Edited, Native, Patch, State, patched
-
-STATUSES: Final[Mapping[str, str]] = {
-    "Inbox": "new",
-    "Someday": "new",
-    "Next": "new",
-    "Doing": "busy",
-    "Checking": "busy",
-    "Shipped": "over",
-    "Dropped": "over",
-}
-KINDS: Final = ("Theme", "Big", "Capability", "Small", "Chore", "Defect", "Part")
-PRIORITIES: Final = ("-", "P4", "P3", "P2", "P1")
-PEOPLE: Final[Mapping[str, Account]] = {
-    "u-ann": Account("u-ann", "Ann", "ann@example.com"),
-    "u-bob": Account("u-bob", "Bob", "bob@example.com"),
-    "u-cyd": Account("u-cyd", "Cyd", "cyd@example.com"),
-}
-BOT: Final = Account("u-bot", "Sync Bot")
-
-NATIVES: Final[Mapping[str, str]] = {
-    "title": "headline",
-    "body": "text",
-    "kind": "sort",
-    "status": "stage",
-    "priority": "rank",
-    "labels": "tags",
-    "assignees": "who",
-    "due": "deadline",
-    "estimate": "size",
-    "parent": "above",
-}
-"""The dialect: model field -> native field."""
+from syncer.sdk.memory_dialect import BOT, KINDS, NATIVES, PEOPLE, PRIORITIES, STATUSES, Taken
 
 _V = TypeVar("_V")
 
@@ -262,10 +230,10 @@ class Tracker:
 
     # -- what the connector asks for ---------------------------------------------------------
 
-    def insert(
-        self, native: Patch, *, by: str, marker: str | None = None, chosen: str | None = None
-    ) -> Row:
+    def insert(self, native: Patch, *, by: str, marker: str | None = None, chosen: str | None = None) -> Row:
         """Create a record. Raises `RejectedError` for values the tracker does not take."""
+        if "headline" not in native:
+            raise RejectedError("headline: is required")
         if chosen is not None and chosen in self._rows:
             raise RejectedError(f"an entity with id {chosen} already exists")
         now = self.now()
@@ -308,9 +276,7 @@ class Tracker:
         if record not in self._rows or self.row(record).state is not State.HERE:
             raise NotFoundError("404: no such record")
         now = self.now()
-        said = Said(
-            chosen or f"c{self._next()}", record, self._text(body), by, now, now, marker, restricted
-        )
+        said = Said(chosen or f"c{self._next()}", record, self._text(body), by, now, now, marker, restricted)
         self._said[said.id] = [(self.clock(), said)]
         if self.comments_touch:
             self._put(replace(self.row(record), updated=now))
@@ -387,38 +353,19 @@ class Tracker:
         return list(dict.fromkeys(known))
 
     def _refuse(self, name: str, value: JSON, row: Row) -> None:
-        wrong = next(self._wrongs(name, value, row), None)
+        wrong = self._taken().wrong(name, value)
+        if wrong is None and name == "above" and value is not None:
+            wrong = None if value in self._rows and value != row.id else "no such record"
         if wrong is not None:
             raise RejectedError(f"{name}: {wrong}")
 
-    def _wrongs(self, name: str, value: JSON, row: Row) -> Iterator[str]:
-        match name:
-            case "headline" if not isinstance(value, str) or not value.strip():
-                yield "must be a text"
-            case "text" if not isinstance(value, str | None):
-                yield "must be a text or nothing"
-            case "stage" | "sort" | "rank" if value not in self._offered(name):
-                yield f"no such word: {value!r}"
-            case "tags" if not _are_texts(value) or not (self.spaced_labels or _are_solid(value)):
-                yield "must be a list of tags"
-            case "who" if not _are_texts(value) or not set(value) <= {*self.people, BOT.id}:
-                yield "no such person"
-            case "who" if self.single_assignee and len(value) > 1:
-                yield "one person at most"
-            case "deadline" if not _is_day(value):
-                yield "must be a day or nothing"
-            case "size" if not _is_size(value):
-                yield "must be a number or nothing"
-            case "above" if value is not None and (value not in self._rows or value == row.id):
-                yield "no such record"
-
-    def _offered(self, name: str) -> Collection[JSON]:
-        offered: Mapping[str, Collection[JSON]] = {
-            "stage": list(self.statuses),
-            "sort": self.kinds,
-            "rank": self.priorities,
-        }
-        return offered[name]
+    def _taken(self) -> Taken:
+        return Taken(
+            words={"stage": [*self.statuses], "sort": self.kinds, "rank": self.priorities},
+            people={*self.people, BOT.id},
+            spaced_labels=self.spaced_labels,
+            single_assignee=self.single_assignee,
+        )
 
 
 _LISTED = frozenset({State.HERE, State.ARCHIVED})
@@ -429,29 +376,3 @@ def _as_of(versions: Mapping[str, Sequence[tuple[datetime, _V]]], at: datetime) 
         seen = [v for written, v in history if written <= at]
         if seen:
             yield seen[-1]
-
-
-def _are_texts(value: JSON) -> TypeGuard[Sequence[str]]:
-    return (
-        isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(v, str) for v in value)
-    )
-
-
-def _are_solid(tags: Sequence[str]) -> bool:
-    return not any(re.search(r"\s", tag) for tag in tags)
-
-
-def _is_day(value: JSON) -> bool:
-    if value is None:
-        return True
-    try:
-        date.fromisoformat(str(value))
-    except ValueError:
-        return False
-    return isinstance(value, str)
-
-
-def _is_size(value: JSON) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -24,12 +24,12 @@ def stamp(moment: datetime | None) -> str:
 
 
 def moment(text: str) -> datetime | None:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) if text else None
+    return datetime.fromisoformat(text) if text else None
 
 
 def surely(text: str) -> datetime:
     found = moment(text)
-    return found if found is not None else datetime.min.replace(tzinfo=UTC)
+    return found if found is not None else datetime.fromtimestamp(0, UTC)
 
 
 def value_out(value: Value) -> object:

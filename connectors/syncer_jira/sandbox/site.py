@@ -16,7 +16,7 @@ BOT = "syncer"
 OTHER = "ATTIC"
 """A second project, to move issues to."""
 
-PEOPLE: Mapping[str, str] = {"jane": "Jane Doe", "omar": "Omar Haddad", "mia": "Mia Chen", BOT: "Syncer"}
+PEOPLE: Mapping[str, str] = {"jane": "Jane Doe", "omar": "Omar Haddad", "mia": "Mia Chen", "ravi": "Ravi Shah", BOT: "Syncer"}
 PRIORITIES: Mapping[str, str] = {"1": "Highest", "2": "High", "3": "Medium", "4": "Low", "5": "Lowest"}
 RESOLUTIONS: Mapping[str, str] = {
     "10000": "Done",
@@ -77,6 +77,7 @@ KINDS = (
     Kind("10002", "Task", 0),
     Kind("10003", "Bug", 0),
     Kind("10004", "Sub-task", -1),
+    Kind("10005", "Initiative", 2),
 )
 
 

@@ -1,0 +1,471 @@
+"""A connector over a tracker held in memory: for tests of the engine, and of whoever embeds it.
+
+It meets the same contract as the real ones, and passes the same conformance suite.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from syncer.connector import Meter, Place, Setting, Word
+from syncer.errors import ConfigError, CredentialsError, RejectedError, UnavailableError
+from syncer.model import (
+    FIELDS,
+    Account,
+    Address,
+    Comment,
+    Draft,
+    Edited,
+    Missing,
+    Native,
+    Page,
+    Patch,
+    Problem,
+    Receipt,
+    Record,
+    Ref,
+    State,
+)
+from syncer.sdk.memory_dialect import (
+    BOT,
+    KINDS,
+    NATIVES,
+    PEOPLE,
+    PRIORITIES,
+    STATUSES,
+    canonical,
+    codecs,
+    table,
+)
+from syncer.sdk.memory_tracker import Crash, Fault, Row, Said, Tracker
+
+__all__ = [
+    "BOT",
+    "KINDS",
+    "NATIVES",
+    "PEOPLE",
+    "PRIORITIES",
+    "STATUSES",
+    "Crash",
+    "Fault",
+    "MemoryConnector",
+    "MemoryPlugin",
+    "MemorySettings",
+    "Paging",
+    "Tracker",
+    "table",
+]
+
+_START = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How listings come: `newest_first` (the cursor moves only at the end), `repeats` (a page begins
+    with the end of the one before), `shuffle` (a seed for the order within a page)."""
+
+    size: int = 50
+    newest_first: bool = False
+    repeats: bool = False
+    shuffle: int | None = None
+
+
+@dataclass(slots=True)
+class _Uncounted:
+    def request(self) -> None: ...
+
+    def throttled(self, seconds: float, reason: str) -> None: ...
+
+
+@dataclass(slots=True)
+class MemoryConnector:
+    """`split`: writes of the status travel alone. `find_lags`: `find` asks an index that lags."""
+
+    tracker: Tracker
+    connection: str
+    paging: Paging = Paging()
+    split: bool = False
+    find_lags: bool = False
+    token: str | None = None
+    meter: Meter = field(default_factory=_Uncounted)
+
+    # -- finding out -------------------------------------------------------------------------
+
+    async def open(self) -> Place:
+        tracker = self.tracker
+        self._ask("open")
+        return Place(
+            title=tracker.name,
+            url=f"https://{tracker.name}.example",
+            private=tracker.private,
+            me=BOT,
+            codecs=codecs(
+                tracker.fields,
+                statuses=tracker.statuses,
+                people=tracker.people,
+                spaced_labels=tracker.spaced_labels,
+                single_assignee=tracker.single_assignee,
+            ),
+            words={name: words for name, words in self._words().items() if name in tracker.fields},
+            at_create=frozenset(tracker.fields) - frozenset(tracker.late),
+            accounts=tuple(tracker.people.values()),
+        )
+
+    def _words(self) -> Mapping[str, Sequence[Word]]:
+        tracker = self.tracker
+        return {
+            "status": [{"stage": w, "category": c} for w, c in tracker.statuses.items()],
+            "kind": [{"sort": w} for w in tracker.kinds],
+            "priority": [{"rank": w} for w in tracker.priorities],
+        }
+
+    async def check(self) -> Sequence[Problem]:
+        self._ask("check")
+        return ()
+
+    # -- reading -----------------------------------------------------------------------------
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        since, heard = _since(cursor)
+        top = since
+        listing = self._newest_first(since) if self.paging.newest_first else self._oldest_first(since)
+        for rows in listing:
+            top = max([top, *(r.updated for r in rows)])
+            early = self.paging.newest_first
+            yield Page(records=[self._record(r) for r in rows], cursor=None if early else _cursor(top, heard))
+        async for page in self._comments(top, heard):
+            yield page
+
+    def _oldest_first(self, since: datetime) -> Iterator[Sequence[Row]]:
+        """Yield pages from *since* on; each asks anew, so what is edited meanwhile comes again."""
+        last: tuple[datetime, str] = (since, "")
+        before: list[Row] = []
+        while True:
+            self._ask("changes")
+            rows = sorted((r for r in self.tracker.listed() if _key(r) > last), key=_key)
+            batch = rows[: self.paging.size]
+            yield self._dealt(before + batch)
+            if len(rows) <= len(batch):
+                return
+            last = _key(batch[-1])
+            before = batch[-1:] if self.paging.repeats else []
+
+    def _newest_first(self, since: datetime) -> Iterator[Sequence[Row]]:
+        """Yield pages down to *since*, again from the top until a pass has nothing new.
+
+        What is edited meanwhile jumps over the pages still to come.
+        """
+        floor = since
+        seen: set[tuple[datetime, str]] = set()
+        while True:
+            top, pages, news = floor, 0, False
+            for rows in self._downwards(floor):
+                pages += 1
+                news = news or any(_key(r) not in seen for r in rows)
+                seen.update(_key(r) for r in rows)
+                top = max([top, *(r.updated for r in rows)])
+                yield self._dealt(list(rows))
+            if pages == 1 or not news:
+                return
+            floor = top
+
+    def _downwards(self, floor: datetime) -> Iterator[Sequence[Row]]:
+        above: tuple[datetime, str] | None = None
+        while True:
+            self._ask("changes")
+            listed = [r for r in self.tracker.listed() if r.updated >= floor]
+            rows = sorted((r for r in listed if above is None or _key(r) < above), key=_key, reverse=True)
+            batch = rows[: self.paging.size]
+            yield batch
+            if len(rows) <= len(batch):
+                return
+            above = _key(batch[-2 if self.paging.repeats and len(batch) > 1 else -1])
+
+    def _dealt(self, rows: list[Row]) -> Sequence[Row]:
+        if self.paging.shuffle is not None:
+            random.Random(self.paging.shuffle).shuffle(rows)  # noqa: S311 -- a test's order, not a secret
+        return rows
+
+    async def _comments(self, top: datetime, heard: datetime) -> AsyncIterator[Page]:
+        last: tuple[datetime, str] = (heard, "")
+        while True:
+            self._ask("changes")
+            said = sorted((s for s in self.tracker.heard() if _key(s) > last), key=_key)
+            batch = said[: self.paging.size]
+            last = _key(batch[-1]) if batch else last
+            yield Page(comments=[self._comment(s) for s in batch], cursor=_cursor(top, last[0]))
+            if len(said) <= len(batch):
+                return
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
+        if addresses:
+            self._ask("get")
+        return {a.ref: self._found(a.ref) for a in addresses}
+
+    def _found(self, ref: Ref) -> Record | Missing:
+        try:
+            row = self.tracker.row(ref.id)
+        except KeyError:
+            return Missing(ref, State.UNREACHABLE)
+        if row.state in {State.HERE, State.ARCHIVED}:
+            return self._record(row)
+        return Missing(ref, row.state, to=row.key if row.state is State.MOVED else None)
+
+    async def find(self, draft: Draft, since: datetime) -> Record | None:
+        self._ask("find")
+        rows = self.tracker.listed() if self.find_lags else self.tracker.rows()
+        ours = (r for r in rows if r.created >= since or r.author == BOT.id)
+        return next((self._record(r) for r in ours if self._is_of(r.id, r.marker, draft)), None)
+
+    def _is_of(self, id_: str, marker: str | None, draft: Draft) -> bool:
+        return marker == draft.marker or (self.tracker.client_ids and id_ == draft.client_id)
+
+    async def history(self, address: Address, fields: frozenset[str]) -> Mapping[str, Edited]:
+        if not self.tracker.keeps_history:
+            return {}
+        self._ask("history")
+        edited = self.tracker.row(address.ref.id).history
+        return {f: edited[NATIVES[f]] for f in FIELDS if f in fields and NATIVES[f] in edited}
+
+    # -- writing -----------------------------------------------------------------------------
+
+    async def create(self, draft: Draft) -> Receipt:
+        late = [n for f, n in NATIVES.items() if f in self.tracker.late and n in draft.patch]
+        fault = self._ask("create")
+        if late:
+            raise RejectedError(f"cannot be set at create: {late}", connection=self.connection)
+        row = self._existing(draft)
+        if row is None:
+            chosen = draft.client_id if self.tracker.client_ids else None
+            patch = _dropped(draft.patch, fault)
+            row = self.tracker.insert(patch, by=BOT.id, marker=draft.marker, chosen=chosen)
+            self._effect("create", row.id)
+        self._answer(fault)
+        return self._receipt(row, bare="create" in self.tracker.bare)
+
+    def _existing(self, draft: Draft) -> Row | None:
+        """Return the record that already has the id we chose: that call had arrived."""
+        if not self.tracker.client_ids:
+            return None
+        try:
+            row = self.tracker.row(draft.client_id)
+        except KeyError:
+            return None
+        if row.state is not State.HERE:
+            raise RejectedError("the record under this id is no longer here", connection=self.connection)
+        return row
+
+    def steps(self, patch: Patch) -> Sequence[Patch]:
+        if not self.split or "stage" not in patch or len(patch) == 1:
+            return [patch] if patch else []
+        rest = {name: want for name, want in patch.items() if name != "stage"}
+        return [rest, {"stage": patch["stage"]}]
+
+    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
+        fault = self._ask("update")
+        for step in self._walk(address.ref.id, _dropped(patch, fault)):
+            row = self._written(address.ref.id, step)
+        self._answer(fault)
+        return self._receipt(row, bare="update" in self.tracker.bare)
+
+    def _written(self, record: str, patch: Patch) -> Row:
+        try:
+            row = self.tracker.change(record, patch, by=BOT.id)
+        except RejectedError as error:
+            error.connection = self.connection
+            raise
+        self._effect("update", record)
+        return row
+
+    def _walk(self, record: str, patch: Patch) -> Iterator[Patch]:
+        """Yield the effects of one write: where words are not all open from each other, one a move."""
+        target = patch.get("stage")
+        if self.tracker.moves is None or not isinstance(target, str):
+            yield patch
+            return
+        *between, last = self._path(str(self.tracker.row(record).fields["stage"]), target)
+        for word in between:
+            yield {"stage": word}
+            self._answer(self._ask("transition"))
+        yield {**patch, "stage": last}
+
+    def _path(self, start: str, target: str) -> Sequence[str]:
+        """Return the shortest way to *target*. Raises `RejectedError` where there is none."""
+        moves = self.tracker.moves or {}
+        ways: deque[list[str]] = deque([[start]])
+        seen = {start}
+        while ways:
+            way = ways.popleft()
+            if way[-1] == target:
+                return way[1:] or way
+            for word in moves.get(way[-1], ()):
+                if word not in seen:
+                    seen.add(word)
+                    ways.append([*way, word])
+        raise RejectedError(f'no way from "{start}" to "{target}"', connection=self.connection)
+
+    # -- comments ----------------------------------------------------------------------------
+
+    async def find_comment(
+        self, item: Address, marker: str, client_id: str, since: datetime
+    ) -> Comment | None:
+        self._ask("find_comment")
+        said = (s for s in self.tracker.comments(item.ref.id) if not s.restricted)
+        return next((self._comment(s) for s in said if s.marker == marker), None)
+
+    async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
+        fault = self._ask("comment")
+        chosen = client_id if self.tracker.client_ids else None
+        ours = (s for s in self.tracker.comments(item.ref.id) if s.id == chosen)
+        said = next(ours, None)
+        if said is None:
+            said = self.tracker.speak(item.ref.id, body, by=BOT.id, marker=marker, chosen=chosen)
+            self._effect("comment", said.id)
+        self._answer(fault)
+        return self._comment(said)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    # -- answers -----------------------------------------------------------------------------
+
+    def _record(self, row: Row) -> Record:
+        return Record(
+            ref=Ref(self.connection, "issue", row.id),
+            key=row.key,
+            url=self._url(row),
+            created=row.created,
+            updated=row.updated,
+            fields=row.fields,
+            state=row.state,
+            marker=row.marker,
+            own=row.author == BOT.id,
+            synced_by=row.synced_by,
+            author=self._account(row.author),
+        )
+
+    def _comment(self, said: Said) -> Comment:
+        return Comment(
+            ref=Ref(self.connection, "comment", said.id),
+            item=Ref(self.connection, "issue", said.item),
+            body=canonical(said.body),
+            author=self._account(said.author),
+            created=said.created,
+            updated=said.updated,
+            url=f"{self._url(self.tracker.row(said.item))}#{said.id}",
+            marker=said.marker,
+            own=said.author == BOT.id,
+        )
+
+    def _receipt(self, row: Row, *, bare: bool) -> Receipt:
+        ref = Ref(self.connection, "issue", row.id)
+        return Receipt(ref, row.key, self._url(row), None if bare else self._record(row))
+
+    def _url(self, row: Row) -> str:
+        return f"https://{self.tracker.name}.example/{row.key}"
+
+    def _account(self, person: str) -> Account:
+        return BOT if person == BOT.id else self.tracker.people.get(person, Account(person))
+
+    # -- mishaps -----------------------------------------------------------------------------
+
+    def _ask(self, call: str) -> Fault | None:
+        """Count the call, and let happen what happens before it takes effect."""
+        self.meter.request()
+        fault = self.tracker.strike(call)
+        if self.tracker.down:
+            raise UnavailableError("down", connection=self.connection, sent=False)
+        if self.token not in {None, self.tracker.token}:
+            raise CredentialsError("401: this token opens nothing", connection=self.connection, status=401)
+        match fault.kind if fault else None:
+            case "before":
+                raise UnavailableError("refused", connection=self.connection, sent=False)
+            case "sent":
+                raise UnavailableError("no answer", connection=self.connection)
+            case "reject":
+                raise RejectedError("422: not like this", connection=self.connection, status=422)
+            case "crash_before":
+                raise Crash(call)
+        # A reading has no effect to come after: its answer is lost all the same.
+        if fault is not None and call not in _WRITES:
+            self._answer(fault)
+        return fault
+
+    def _effect(self, call: str, record: str) -> None:
+        self.tracker.effects.append((call, record))
+
+    def _answer(self, fault: Fault | None) -> None:
+        """Let happen what happens after the effect, on the way back."""
+        match fault.kind if fault else None:
+            case "after":
+                raise UnavailableError("no full answer", connection=self.connection)
+            case "crash_after":
+                raise Crash
+
+
+class MemorySettings(BaseModel):
+    """[connections.<name>] with `connector = "memory"`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tracker: str
+    token: SecretStr = SecretStr("memory-token")
+    page: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlugin:
+    """The plugin, over the trackers a test has made."""
+
+    trackers: Mapping[str, Tracker]
+
+    name: ClassVar[str] = "memory"
+    version: ClassVar[str] = "1"
+    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "parent", "private"})
+    settings: ClassVar[type[BaseModel]] = MemorySettings
+    fields: ClassVar[frozenset[str]] = frozenset(FIELDS)
+
+    def connect(self, setting: Setting) -> MemoryConnector:
+        options = MemorySettings.model_validate(setting.options)
+        if options.tracker not in self.trackers:
+            raise ConfigError(f'no tracker "{options.tracker}"', connection=setting.connection)
+        return MemoryConnector(
+            self.trackers[options.tracker],
+            setting.connection,
+            paging=Paging(size=options.page),
+            token=options.token.get_secret_value(),
+            meter=setting.meter,
+        )
+
+
+_WRITES = frozenset({"create", "update", "comment", "transition"})
+
+
+def _key(version: Row | Said) -> tuple[datetime, str]:
+    return version.updated, version.id
+
+
+def _since(cursor: str | None) -> tuple[datetime, datetime]:
+    """Return the stamps up to which records and comments are known."""
+    if cursor is None:
+        return _START, _START
+    said = json.loads(cursor)
+    return datetime.fromisoformat(said["records"]), datetime.fromisoformat(said["comments"])
+
+
+def _cursor(records: datetime, comments: datetime) -> str:
+    return json.dumps({"records": records.isoformat(), "comments": comments.isoformat()})
+
+
+def _dropped(patch: Patch, fault: Fault | None) -> Patch:
+    if fault is None or fault.kind != "drop":
+        return patch
+    return {name: want for name, want in patch.items() if name != fault.field}

@@ -161,6 +161,9 @@ async def _create(session: Session, live: Live, action: Action) -> Action | None
     except ConnectorError as error:
         _drop_if_refused(session, intent, error)
         raise
+    with session.store.read() as tx:
+        # Another connection's worker may have written to the link while we waited.
+        link = items.load_links(tx, [action.link])[action.link]
     after, row = created_rows(session, live, link, patch, receipt, fresh=True)
     with session.store.write() as tx:
         items.save_links(tx, session.sync, [after], dirty=True)

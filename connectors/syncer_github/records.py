@@ -24,7 +24,7 @@ def record_of(raw: Raw, connection: str, me: str) -> Record:
         return Record(
             ref=Ref(connection, ENTITY, str(raw["id"])),
             key=f"#{raw['number']}",
-            url=str(raw["html_url"]),
+            url=str(raw.get("html_url") or raw.get("url") or ""),
             created=stamp(raw["created_at"]),
             updated=stamp(raw["updated_at"]),
             fields=native_of(raw),

@@ -149,7 +149,7 @@ def _edits(set_: Stage, store: Store) -> None:
     keys = where["Idempotency keys for payments"]
 
     linear.edit(wallet["linear"], by="omar", title="Pay with a wallet in one tap")
-    github.edit(wallet["github"], by="mia", labels=["wallet"])
+    github.edit(wallet["github"], by="mia", labels=[*github.show(wallet["github"])["labels"], "wallet"])
     jira.edit(wallet["jira"], by="jane", due="2027-01-29")
     say(f"   three people change title, labels and due date of one item: {_spots(wallet)}")
 

@@ -14,7 +14,12 @@ class Refusal(Exception):  # noqa: N818 -- an answer like any other, not an erro
     """An answer other than success, raised from wherever it is found out."""
 
     def __init__(
-        self, status: int, message: str, *, headers: Mapping[str, str] | None = None, **more: Any  # noqa: ANN401 -- any JSON
+        self,
+        status: int,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,  # noqa: ANN401 -- any JSON
     ) -> None:
         super().__init__(message)
         self.status = status

@@ -45,6 +45,7 @@ class LinearSandbox:
         self.team.estimation = estimation
         self.other: Team = self.space.add_team(OTHER, "Operations")
         self._by_name: dict[str, Person] = {}
+        self.people: Mapping[str, str] = {}
         for name in (*PEOPLE, BOT):
             self._person(name)
         for group in groups:
@@ -52,10 +53,6 @@ class LinearSandbox:
         self.budgets = Budgets(self.space.clock)
         endpoint = Endpoint.of(self.space, Graph(self.space, self._person(BOT)), self.budgets, KEY, OAUTH)
         self.wire = Wire(endpoint.app(), _is_write, self._limited)
-
-    @property
-    def people(self) -> Mapping[str, str]:
-        return {name: person.id for name, person in self._by_name.items() if name != BOT}
 
     def options(self, url: str) -> dict[str, Any]:
         """Return the [connections.<name>] table that reaches this sandbox at *url*."""
@@ -188,10 +185,12 @@ class LinearSandbox:
         """Return the person of that short name; one not met before joins the workspace."""
         if name not in self._by_name:
             self._by_name[name] = self.space.add_person(name, f"{name}@acme.example")
+            self.people = {short: person.id for short, person in self._by_name.items() if short != BOT}
         return self._by_name[name]
 
     def _label(self, name: str) -> Label:
-        known = [label for label in self.space.labels.values() if label.name.casefold() == name.casefold()]
+        usable = [label for label in self.space.labels.values() if label.team is None or label.team is self.team]
+        known = [label for label in usable if label.name.casefold() == name.casefold()]
         return known[0] if known else self.space.add_label({"name": name, "teamId": self.team.id})
 
     def _given(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,9 +200,10 @@ class LinearSandbox:
             "labels": lambda said: ("labelIds", [self._label(name).id for name in said]),
             "assignees": lambda said: ("assigneeId", self._person(said[0]).id if said else None),
             "parent": lambda said: ("parentId", self.space.issue(said).id if said else None),
-            **{name: lambda said, native=native: (native, said) for name, native in _PLAIN.items()},
         }
-        return dict(readers[name](said) for name, said in fields.items() if name != "kind" or said)
+        given = {_PLAIN[name]: said for name, said in fields.items() if name in _PLAIN}
+        rest = {name: said for name, said in fields.items() if name not in _PLAIN and (name, said) != ("kind", None)}
+        return given | dict(readers[name](said) for name, said in rest.items())
 
     def _limited(self) -> tuple[int, dict[str, str], Any]:
         now = self.space.clock().timestamp()

@@ -70,7 +70,7 @@ class Cost:
         return 1 + below * (self._page(node) if inner.name.endswith("Connection") else 1)
 
     def _page(self, node: FieldNode) -> int:
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if argument.name.value not in {"first", "last"}:
                 continue
             if isinstance(argument.value, VariableNode):

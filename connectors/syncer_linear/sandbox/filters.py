@@ -35,7 +35,7 @@ def passes(where: Mapping[str, Any] | None, facts: Facts | None, now: datetime) 
 
 def _holds(name: str, want: Any, facts: Facts | None, now: datetime) -> bool:  # noqa: ANN401 -- the JSON border
     if name == "null":
-        return (facts is None) == want
+        return bool((facts is None) == want)
     if name == "and":
         return all(passes(one, facts, now) for one in want)
     if name == "or":

@@ -69,7 +69,7 @@ class Graph:
             "commentUpdate": lambda _, id, input, **__: self._done(  # noqa: A006
                 comment=views.note(space.reword(space.note(id), input.get("body")))
             ),
-            "commentDelete": lambda _, id: self._done(entityId=id, gone=space.unsay(id)),  # noqa: A006
+            "commentDelete": lambda _, id: self._done(entityId=space.unsay(id).id),  # noqa: A006
             "issueLabelCreate": lambda _, input, **__: self._done(  # noqa: A006
                 issueLabel=views.label(space.add_label(input))
             ),

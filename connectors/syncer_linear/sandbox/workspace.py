@@ -270,9 +270,9 @@ class Workspace:
         self.writes += 1
         return note
 
-    def unsay(self, id_: str) -> None:
-        del self.notes[self.note(id_).id]
+    def unsay(self, id_: str) -> Note:
         self.writes += 1
+        return self.notes.pop(self.note(id_).id)
 
     def _fresh(self, given: Given, taken: Mapping[str, object], entity: str) -> str:
         id_ = given.get("id")

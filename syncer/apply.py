@@ -214,7 +214,7 @@ def created_rows(
         url=receipt.url,
         created=record.created,
         updated=record.updated if receipt.record is not None else UNREAD,
-        seen=items.with_title(record, link.title).fields,
+        seen=native,
         read_at=now,
         own=True,
         fresh=fresh,
@@ -277,7 +277,6 @@ async def _send(
         raise
     record = receipt.record
     native = dict(record.fields) if record is not None else patched(copy.seen, step)
-    native.setdefault("@title", copy.seen.get("@title"))
     written = after_write(live, copy, fields, step, native)
     if record is not None:
         written = replace(written, updated=max(record.updated, copy.updated), read_at=session.clock())
@@ -333,7 +332,7 @@ def after_write(live: Live, copy: Copy, fields: Sequence[str], patch: Patch, nat
             else:
                 part[n] = before[n]
         base[name] = part
-    return replace(copy, seen={**native, "@title": copy.seen.get("@title")}, base=base)
+    return replace(copy, seen=native, base=base)
 
 
 def landed(live: Live, name: str, native: Native, mine: Patch) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy
 from syncer.live import Live, Session
-from syncer.model import Address, Comment, Missing, Page, Record, Ref, marker_link, thread_id
+from syncer.model import Address, Comment, Missing, Page, Record, Ref, marker_link, normal_title, thread_id
 from syncer.store import items, threads
 from syncer.store.items import Bookmark, Row
 from syncer.store.threads import Remark
@@ -104,9 +104,8 @@ def _judge_direct(
             return None
         log.warning("copy.missing", connection=live.name, ref=str(answer.ref), state=str(answer.state), to=answer.to)
         return replace(old, copy=replace(old.copy, state=answer.state, read_at=now), dirty=True)
-    record = _titled(live, answer)
-    if old is None or _differs(old, record):
-        return _row(old, record, now)
+    if old is None or _differs(old, answer):
+        return _row(live, old, answer, now)
     return None
 
 
@@ -118,11 +117,10 @@ def _take_page(session: Session, live: Live, page: Page) -> list[Address]:
     same: list[str] = []
     with session.store.write() as tx:
         known = items.rows_by_ref(tx, session.sync, [r.ref for r in page.records])
-        for listed in page.records:
-            record = _titled(live, listed)
+        for record in page.records:
             old = known.get(record.ref)
             if old is None:
-                changed.append(_row(None, record, now))
+                changed.append(_row(live, None, record, now))
             elif record.updated < old.copy.updated:
                 continue
             elif not _differs(old, record):
@@ -133,7 +131,7 @@ def _take_page(session: Session, live: Live, page: Page) -> list[Address]:
             elif record.updated == old.copy.updated:
                 doubtful.append(Address(record.ref, record.key))
             else:
-                changed.append(_row(old, record, now))
+                changed.append(_row(live, old, record, now))
         items.save_rows(tx, session.sync, _newest(changed))
         items.touch(tx, session.sync, live.name, same, now)
         _take_comments(tx, session, live, page.comments)
@@ -150,12 +148,12 @@ def _newest(rows: Iterable[Row]) -> list[Row]:
     return list(best.values())
 
 
-def _titled(live: Live, record: Record) -> Record:
+def _title(live: Live, record: Record) -> str:
     try:
         title = live.mapper.read("title", record.fields)
     except SyncerError:
-        title = ""
-    return items.with_title(record, title if isinstance(title, str) else "")
+        return ""
+    return normal_title(title) if isinstance(title, str) else ""
 
 
 def _differs(old: Row, record: Record) -> bool:
@@ -170,7 +168,7 @@ def _differs(old: Row, record: Record) -> bool:
     )
 
 
-def _row(old: Row | None, record: Record, now: datetime) -> Row:
+def _row(live: Live, old: Row | None, record: Record, now: datetime) -> Row:
     """Return the row for a record just read; what was agreed of it stays."""
     copy = Copy(
         ref=record.ref,
@@ -184,10 +182,10 @@ def _row(old: Row | None, record: Record, now: datetime) -> Row:
         own=record.own,
     )
     if old is None:
-        return Row(copy, record, None, dirty=True, scoped=False)
+        return Row(copy, record, None, dirty=True, scoped=False, title=_title(live, record))
     since = old.copy.known_until if old.dirty and old.copy.known_until else old.copy.read_at
     copy = replace(copy, base=old.copy.base, known_until=since, fresh=old.copy.fresh, own=old.copy.own or record.own)
-    return replace(old, copy=copy, record=record, dirty=True)
+    return replace(old, copy=copy, record=record, dirty=True, title=_title(live, record))
 
 
 # -- comments --------------------------------------------------------------------------------

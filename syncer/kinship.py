@@ -184,13 +184,13 @@ def _namesakes(
     """Return, per record, the unlinked records in scope elsewhere that bear its title."""
     if "creates" in session.allowed:
         return {}
-    titles = {str(row.copy.seen.get("@title") or "") for row, _ in candidates}
+    titles = {row.title for row, _ in candidates}
     with session.store.read() as tx:
         known = items.same_title(tx, session.sync, titles)
     found: dict[Ref, dict[str, Value]] = {}
     for row, _ in candidates:
         ref = row.copy.ref
-        title = str(row.copy.seen.get("@title") or "")
+        title = row.title
         others = {r.connection: key for r, key in known.get(title, ()) if r.connection != ref.connection}
         if others:
             found[ref] = {c: str(k) for c, k in others.items()}

@@ -153,7 +153,8 @@ class LinearConnector:
 
         try:
             return await self._renewed(build, send)
-        except ConflictError:
+        except (ConflictError, ProtocolError):
+            # It arrived before, or its answer is damaged: the id tells.
             found = await self._by_ids([draft.client_id])
             if not found:
                 raise
@@ -186,20 +187,16 @@ class LinearConnector:
 
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
         variables = {"input": {"id": client_id, "issueId": item.ref.id, "body": body}}
+        reader = await self._reading()
         try:
             answer = await self.api.ask(COMMENT_CREATE, variables, again=True)
-        except ConflictError:
+            return reader.comment({"issueId": item.ref.id, **(answer[COMMENT_CREATE.root].get("comment") or {})})
+        except (ConflictError, ProtocolError):
+            # It arrived before, or its answer is damaged: the id tells.
             found = await self.find_comment(item, marker, client_id, self.setting.clock())
             if found is None:
                 raise
             return found
-        made = answer[COMMENT_CREATE.root].get("comment")
-        if made:
-            return (await self._reading()).comment({"issueId": item.ref.id, **made})
-        found = await self.find_comment(item, marker, client_id, self.setting.clock())
-        if found is None:
-            raise ProtocolError("commentCreate answered without a comment", connection=self.setting.connection)
-        return found
 
     async def history(self, address: Address, fields: frozenset[str]) -> Mapping[str, Edited]:
         """Read the issue's own history; what changed within 3 minutes of its creation is not in it."""

@@ -46,10 +46,11 @@ async def delta(
     until nothing newer shows. The window is open at its upper end: no clock but Linear's counts.
     """
     newest = since
+    window = {"updatedAt": {"gte": iso(since - OVERLAP)}} if since else {}
     while True:
         start, pages = newest, 0
         held: list[Node] = []
-        async for nodes, more in api.pages(operation, _filter(scope, start)):
+        async for nodes, more in api.pages(operation, {"filter": {**scope, **window}}):
             pages += 1
             newest = max([reader.stamp(node) for node in nodes] + ([newest] if newest else []), default=None)
             if more:
@@ -59,11 +60,7 @@ async def delta(
             yield held, newest
             return
         yield held, None
-
-
-def _filter(scope: Mapping[str, Any], since: datetime | None) -> dict[str, Any]:
-    window = {"updatedAt": {"gte": iso(since - OVERLAP)}} if since else {}
-    return {"filter": {**scope, **window}}
+        window = {"updatedAt": {"gt": iso(newest)}} if newest else {}
 
 
 def _mark(text: str | None) -> datetime | None:

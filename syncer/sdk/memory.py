@@ -5,12 +5,10 @@ It meets the same contract as the real ones, and passes the same conformance sui
 
 from __future__ import annotations
 
-import json
-import random
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -45,6 +43,7 @@ from syncer.sdk.memory_dialect import (
     codecs,
     table,
 )
+from syncer.sdk.memory_feed import Feed, Paging, cursor_of, since_of
 from syncer.sdk.memory_tracker import Crash, Fault, Row, Said, Tracker
 
 __all__ = [
@@ -63,19 +62,6 @@ __all__ = [
     "Tracker",
     "table",
 ]
-
-_START = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Paging:
-    """How listings come: `newest_first` (the cursor moves only at the end), `repeats` (a page begins
-    with the end of the one before), `shuffle` (a seed for the order within a page)."""
-
-    size: int = 50
-    newest_first: bool = False
-    repeats: bool = False
-    shuffle: int | None = None
 
 
 @dataclass(slots=True)
@@ -134,76 +120,19 @@ class MemoryConnector:
     # -- reading -----------------------------------------------------------------------------
 
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
-        since, heard = _since(cursor)
+        since, heard = since_of(cursor)
         top = since
-        listing = self._newest_first(since) if self.paging.newest_first else self._oldest_first(since)
-        for rows in listing:
+        for rows in self._feed().rows(since):
             top = max([top, *(r.updated for r in rows)])
-            early = self.paging.newest_first
-            yield Page(records=[self._record(r) for r in rows], cursor=None if early else _cursor(top, heard))
-        async for page in self._comments(top, heard):
-            yield page
+            # Newest first: what is older is still to come, so the cursor stands until the end.
+            saved = None if self.paging.newest_first else cursor_of(top, heard)
+            yield Page(records=[self._record(r) for r in rows], cursor=saved)
+        for said in self._feed().said(heard):
+            heard = max([heard, *(s.updated for s in said)])
+            yield Page(comments=[self._comment(s) for s in said], cursor=cursor_of(top, heard))
 
-    def _oldest_first(self, since: datetime) -> Iterator[Sequence[Row]]:
-        """Yield pages from *since* on; each asks anew, so what is edited meanwhile comes again."""
-        last: tuple[datetime, str] = (since, "")
-        before: list[Row] = []
-        while True:
-            self._ask("changes")
-            rows = sorted((r for r in self.tracker.listed() if _key(r) > last), key=_key)
-            batch = rows[: self.paging.size]
-            yield self._dealt(before + batch)
-            if len(rows) <= len(batch):
-                return
-            last = _key(batch[-1])
-            before = batch[-1:] if self.paging.repeats else []
-
-    def _newest_first(self, since: datetime) -> Iterator[Sequence[Row]]:
-        """Yield pages down to *since*, again from the top until a pass has nothing new.
-
-        What is edited meanwhile jumps over the pages still to come.
-        """
-        floor = since
-        seen: set[tuple[datetime, str]] = set()
-        while True:
-            top, pages, news = floor, 0, False
-            for rows in self._downwards(floor):
-                pages += 1
-                news = news or any(_key(r) not in seen for r in rows)
-                seen.update(_key(r) for r in rows)
-                top = max([top, *(r.updated for r in rows)])
-                yield self._dealt(list(rows))
-            if pages == 1 or not news:
-                return
-            floor = top
-
-    def _downwards(self, floor: datetime) -> Iterator[Sequence[Row]]:
-        above: tuple[datetime, str] | None = None
-        while True:
-            self._ask("changes")
-            listed = [r for r in self.tracker.listed() if r.updated >= floor]
-            rows = sorted((r for r in listed if above is None or _key(r) < above), key=_key, reverse=True)
-            batch = rows[: self.paging.size]
-            yield batch
-            if len(rows) <= len(batch):
-                return
-            above = _key(batch[-2 if self.paging.repeats and len(batch) > 1 else -1])
-
-    def _dealt(self, rows: list[Row]) -> Sequence[Row]:
-        if self.paging.shuffle is not None:
-            random.Random(self.paging.shuffle).shuffle(rows)  # noqa: S311 -- a test's order, not a secret
-        return rows
-
-    async def _comments(self, top: datetime, heard: datetime) -> AsyncIterator[Page]:
-        last: tuple[datetime, str] = (heard, "")
-        while True:
-            self._ask("changes")
-            said = sorted((s for s in self.tracker.heard() if _key(s) > last), key=_key)
-            batch = said[: self.paging.size]
-            last = _key(batch[-1]) if batch else last
-            yield Page(comments=[self._comment(s) for s in batch], cursor=_cursor(top, last[0]))
-            if len(said) <= len(batch):
-                return
+    def _feed(self) -> Feed:
+        return Feed(self.tracker, self.paging, lambda: self._ask("changes"))
 
     async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
         if addresses:
@@ -222,8 +151,7 @@ class MemoryConnector:
     async def find(self, draft: Draft, since: datetime) -> Record | None:
         self._ask("find")
         rows = self.tracker.listed() if self.find_lags else self.tracker.rows()
-        ours = (r for r in rows if r.created >= since or r.author == BOT.id)
-        return next((self._record(r) for r in ours if self._is_of(r.id, r.marker, draft)), None)
+        return next((self._record(r) for r in rows if self._is_of(r.id, r.marker, draft)), None)
 
     def _is_of(self, id_: str, marker: str | None, draft: Draft) -> bool:
         return marker == draft.marker or (self.tracker.client_ids and id_ == draft.client_id)
@@ -447,22 +375,6 @@ class MemoryPlugin:
 
 
 _WRITES = frozenset({"create", "update", "comment", "transition"})
-
-
-def _key(version: Row | Said) -> tuple[datetime, str]:
-    return version.updated, version.id
-
-
-def _since(cursor: str | None) -> tuple[datetime, datetime]:
-    """Return the stamps up to which records and comments are known."""
-    if cursor is None:
-        return _START, _START
-    said = json.loads(cursor)
-    return datetime.fromisoformat(said["records"]), datetime.fromisoformat(said["comments"])
-
-
-def _cursor(records: datetime, comments: datetime) -> str:
-    return json.dumps({"records": records.isoformat(), "comments": comments.isoformat()})
 
 
 def _dropped(patch: Patch, fault: Fault | None) -> Patch:

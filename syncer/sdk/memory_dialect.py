@@ -185,7 +185,7 @@ def _solid(name: str) -> str:
 
 
 def _read_text(native: Native) -> Value:
-    text = native["text"]
+    text = native.get("text")
     return (canonical(text) or None) if isinstance(text, str) else None
 
 
@@ -196,12 +196,12 @@ def _write_text(value: Value, now: Native) -> Patch:
 
 
 def _read_day(native: Native) -> Value:
-    day = native["deadline"]
+    day = native.get("deadline")
     return day if isinstance(day, str) else None
 
 
 def _read_size(native: Native) -> Value:
-    size = native["size"]
+    size = native.get("size")
     return float(size) if isinstance(size, int | float) else None
 
 
@@ -210,7 +210,7 @@ def _number(value: Value) -> JSON:
 
 
 def _read_above(native: Native) -> str | None:
-    above = native["above"]
+    above = native.get("above")
     return above if isinstance(above, str) else None
 
 
@@ -225,7 +225,7 @@ def _words(name: str) -> Worded:
 
 def _status(statuses: Mapping[str, str]) -> Worded:
     def word(native: Native) -> Word:
-        stage = str(native["stage"])
+        stage = str(native.get("stage"))
         return {"stage": stage, "category": statuses.get(stage)}
 
     def write(chosen: Word, now: Native, _others: Sequence[Word]) -> Patch:
@@ -249,7 +249,7 @@ def _tagged(
 
 
 def _assigned(people: Mapping[str, Account]) -> Callable[[Native], Sequence[Account]]:
-    return lambda native: [people.get(i, Account(i)) for i in texts(native["who"])]
+    return lambda native: [people.get(i, Account(i)) for i in texts(native.get("who"))]
 
 
 def _who(*, single: bool) -> Callable[[frozenset[str], frozenset[str], Native], Patch]:

@@ -21,7 +21,7 @@ _V = TypeVar("_V")
 FaultKind = Literal["before", "sent", "after", "reject", "drop", "crash_before", "crash_after"]
 
 
-class Crash(BaseException):  # noqa: N818 -- not an error of anybody's: it stands for a killed process
+class Crash(BaseException):
     """The process dies here: nothing in the program may catch this."""
 
 
@@ -125,7 +125,7 @@ class Tracker:
 
     # -- what people do ----------------------------------------------------------------------
 
-    def add(  # noqa: PLR0913 -- every one of them is a fact about a record
+    def add(
         self,
         headline: str,
         *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncer.links import Copy, Link, Origin
-from syncer.model import Address, Record, Ref, State, normal_title
+from syncer.model import Address, Record, Ref, State
 from syncer.store import encoding as code
 from syncer.store.schema import copies, cursors, links
 
@@ -40,19 +40,20 @@ def batches(values: Iterable[str]) -> Iterator[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A copy as stored, linked or not. `record` is the newest reading of it."""
+    """A copy as stored, linked or not. `record` is the newest reading of it; `title` its
+    normalised title, by which namesakes are found."""
 
     copy: Copy
     record: Record
     link: str | None
     dirty: bool
     scoped: bool
+    title: str = ""
 
 
 def _row_out(sync: str, row: Row) -> dict[str, Any]:
     copy, record = row.copy, row.record
     more = {"author": code.account_out(record.author), "synced_by": record.synced_by}
-    title = record.fields.get("@title")
     return {
         "sync": sync,
         "connection": copy.ref.connection,
@@ -61,7 +62,7 @@ def _row_out(sync: str, row: Row) -> dict[str, Any]:
         "link": row.link or "",
         "key": copy.key,
         "url": copy.url,
-        "title": title if isinstance(title, str) else "",
+        "title": row.title,
         "created": code.stamp(copy.created),
         "updated": code.stamp(copy.updated),
         "state": str(copy.state),
@@ -109,7 +110,7 @@ def _row_in(row: Any) -> Row:  # noqa: ANN401 -- SQLAlchemy's row
         synced_by=more.get("synced_by"),
         author=code.account_in(more.get("author")),
     )
-    return Row(copy, record, row.link or None, bool(row.dirty), bool(row.scoped))
+    return Row(copy, record, row.link or None, bool(row.dirty), bool(row.scoped), row.title)
 
 
 def save_rows(tx: sa.Connection, sync: str, rows: Sequence[Row]) -> None:
@@ -276,11 +277,6 @@ def join(tx: sa.Connection, sync: str, ref: Ref, link: str | None) -> None:
 def calm(tx: sa.Connection, sync: str) -> None:
     """Forget which copies were created in a run now over."""
     tx.execute(sa.update(copies).where(copies.c.sync == sync, copies.c.fresh == 1).values(fresh=0))
-
-
-def with_title(record: Record, title: str) -> Record:
-    """Return the record with its normalised title noted beside the native fields."""
-    return replace(record, fields={**record.fields, "@title": normal_title(title)})
 
 
 # -- links -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from syncer.text.spans import CONTROL, bare_url, plain, tidy
+from syncer.text.spans import CONTROL, bare_url, one_line, plain, tidy
 from syncer.text.tree import (
     PLAIN,
     Align,
@@ -101,7 +101,7 @@ def _block(token: Token, tokens: Iterator[Token]) -> Block | None:  # noqa: PLR0
             spans = _content(tokens)
             return Paragraph(spans) if spans else None
         case "heading_open":
-            return Heading(int(token.tag[1]), _one_line(_content(tokens)))
+            return Heading(int(token.tag[1]), one_line(_content(tokens)))
         case "bullet_list_open":
             return Listing(_items(tokens, "bullet_list_close"))
         case "ordered_list_open":
@@ -124,15 +124,6 @@ def _content(tokens: Iterator[Token]) -> Spans:
     inline = next(tokens)
     next(tokens)
     return tidy(_spans(inline.children or ()))
-
-
-def _one_line(spans: Spans) -> Spans:
-    if not any(isinstance(span, Break) for span in spans):
-        return spans
-    return tidy(
-        Text(" ", span.marks, span.link) if isinstance(span, Break) and not span.hard else span
-        for span in spans
-    )
 
 
 def _items(tokens: Iterator[Token], end: str) -> tuple[Item, ...]:
@@ -166,7 +157,7 @@ def _table(tokens: Iterator[Token]) -> Table:
         if token.type == "tr_open":
             rows.append([])
         elif token.type in {"th_open", "td_open"}:
-            rows[-1].append(_one_line(_content(tokens)))
+            rows[-1].append(one_line(_content(tokens)))
             if token.type == "th_open":
                 align.append(_align(token))
     width = len(align)
@@ -267,8 +258,8 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("escape", "bare_link", _bare_link)
     # Only compare and copy URLs here; to percent-encode them would change what people wrote.
-    parser.normalizeLink = _as_written  # type: ignore[method-assign]
-    parser.normalizeLinkText = _as_written  # type: ignore[method-assign]
+    parser.normalizeLink = _as_written  # type: ignore[method-assign]  # its own way to change it
+    parser.normalizeLinkText = _as_written  # type: ignore[method-assign,assignment]  # the same
     return parser
 
 

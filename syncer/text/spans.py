@@ -10,6 +10,7 @@ from syncer.text.tree import PLAIN, Break, CodeSpan, Image, Link, Marks, RawInli
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BARE = re.compile(r"(?<![^\W_])https?://[^\W_][^\s<>\"`\\\[\]{}|^\x00]*", re.IGNORECASE)
+_NOTHING = Text("")
 _TRAILING = "?!.,:;*_~'"
 
 
@@ -73,13 +74,19 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     out: list[Span] = []
     for span in spans:
         last = out[-1] if out else None
-        if not isinstance(span, Text):
+        if isinstance(span, CodeSpan) and isinstance(last, CodeSpan) and _alike(last, span):
+            out[-1] = replace(last, text=last.text + span.text)
+        elif not isinstance(span, Text):
             out.append(span)
-        elif isinstance(last, Text) and last.marks == span.marks and last.link == span.link:
+        elif isinstance(last, Text) and _alike(last, span):
             out[-1] = Text(last.text + span.text, span.marks, span.link)
         elif span.text or span.link:
             out.append(span)
     return out
+
+
+def _alike(one: Span, other: Span) -> bool:
+    return one.marks == other.marks and one.link == other.link
 
 
 def _trimmed_lines(spans: list[Span]) -> list[Span]:
@@ -128,15 +135,18 @@ def _unmarked_edges(spans: list[Span]) -> list[Span]:
         return spans
     out: list[Span] = []
     for number, span in enumerate(spans):
-        before = spans[number - 1].marks if number else PLAIN
-        after = spans[number + 1].marks if number + 1 < len(spans) else PLAIN
-        out += _unmarked_edge(span, before, after)
+        before = spans[number - 1] if number else _NOTHING
+        after = spans[number + 1] if number + 1 < len(spans) else _NOTHING
+        if isinstance(span, Break):
+            # A line's end has no look of its own: it is marked where both its sides are.
+            link = before.link if before.link == after.link else None
+            out.append(Break(span.hard, before.marks & after.marks, link))
+        else:
+            out += _unmarked_edge(span, before.marks, after.marks)
     return out
 
 
 def _unmarked_edge(span: Span, before: Marks, after: Marks) -> list[Span]:
-    if isinstance(span, Break):
-        return [replace(span, marks=span.marks & before & after)]
     if not isinstance(span, Text) or not span.marks:
         return [span]
     body = span.text.strip()
@@ -149,6 +159,16 @@ def _unmarked_edge(span: Span, before: Marks, after: Marks) -> list[Span]:
         Text(span.text[start + len(body) :], span.marks & after, span.link),
     ]
     return [part for part in parts if part.text]
+
+
+def one_line(spans: Spans) -> Spans:
+    """Return *spans* with a space for each soft break, as headings and cells need them."""
+    if not any(isinstance(span, Break) for span in spans):
+        return spans
+    return tidy(
+        Text(" ", span.marks, span.link) if isinstance(span, Break) and not span.hard else span
+        for span in spans
+    )
 
 
 def hoisted(spans: Spans) -> Spans:

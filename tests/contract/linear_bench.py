@@ -206,3 +206,10 @@ def address(record: Record) -> Address:
 
 def titles(records: Iterable[Record]) -> list[object]:
     return [r.fields["title"] for r in records]
+
+
+def official_operations() -> str:
+    """Return the operations recommended beside the published schema."""
+    root = Path(__file__).resolve().parents[2]
+    folder = root / os.environ.get("SYNCER_CONTRACTS", "../shared/contracts")
+    return (folder / "linear" / "operations.graphql").read_text()

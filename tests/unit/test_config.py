@@ -134,7 +134,9 @@ def test_comments_may_be_switched_off_and_on(tmp_path: Path, said: str, read: bo
 
 
 def test_one_name_stands_for_a_list_of_one(tmp_path: Path) -> None:
-    sync = loaded(tmp_path, THREE + SYNC + 'create = { from = "one" }\nwhere = { kind = "epic" }').syncs["roadmap"]
+    sync = loaded(tmp_path, THREE + SYNC + 'create = { from = "one" }\nwhere = { kind = "epic" }').syncs[
+        "roadmap"
+    ]
 
     assert (sync.create.from_, sync.create.in_, sync.where.kind) == (("one",), ("one", "two"), ("epic",))
 
@@ -147,7 +149,9 @@ def test_a_policy_that_is_not_said_is_no_policy(tmp_path: Path) -> None:
 
 
 def test_inline_words_lie_on_top_of_the_mapping_file(tmp_path: Path) -> None:
-    (tmp_path / "ours.toml").write_text('[fields.status]\nstarted = ["Doing", "Checking"]\ndone = "Shipped"\n')
+    (tmp_path / "ours.toml").write_text(
+        '[fields.status]\nstarted = ["Doing", "Checking"]\ndone = "Shipped"\n'
+    )
     text = THREE.replace('board = "A"', 'board = "A"\nmapping = "ours.toml"')
     config = loaded(tmp_path, text + '[connections.one.map.fields.status]\nreview = "Checking"\n')
 
@@ -284,7 +288,7 @@ IN_SYNC = [
     ('create = { form = ["one"] }', "create.form", 'Did you mean "from"?'),
     ('where = { kind = ["epik"] }', "where.kind", 'Did you mean "epic"?'),
     ('where = { lables = ["x"] }', "where.lables", 'Did you mean "labels"?'),
-    ('fields = { titel = { skip = true } }', "fields.titel", 'Did you mean "title"?'),
+    ("fields = { titel = { skip = true } }", "fields.titel", 'Did you mean "title"?'),
     ('fields = { due = { onwer = "one" } }', "fields.due.onwer", 'Did you mean "owner"?'),
     ('fields = { due = { owner = "x" } }', "fields.due.owner", "is not a connection of this sync"),
     ('fields = { due = { owner = "one", skip = true } }', "fields.due", "contradict"),
@@ -319,9 +323,17 @@ IN_CONNECTION = [
     ('connector = "board"\ntoken = "env:T"\nboard = "A"\nbord = "B"', "bord", 'Did you mean "board"?'),
     ('connector = "board"\ntoken = "env:T"\nboard = "A"\nmaping = "B"', "maping", 'Did you mean "mapping"?'),
     ('connector = "board"\ntoken = "env:T"\nboard = 7', "board", "should be a string"),
-    ('connector = "board"\ntoken = "env:T"\nboard = "A"\nurl = "http://b.example"', "url", "only to loopback"),
+    (
+        'connector = "board"\ntoken = "env:T"\nboard = "A"\nurl = "http://b.example"',
+        "url",
+        "only to loopback",
+    ),
     ('connector = "board"\ntoken = "env:T"\nboard = "A"\nurl = "b.example"', "url", "not an http(s) URL"),
-    ('connector = "board"\ntoken = "env:T"\nboard = "A"\nurl = "https://u:p@b.example"', "url", "credentials"),
+    (
+        'connector = "board"\ntoken = "env:T"\nboard = "A"\nurl = "https://u:p@b.example"',
+        "url",
+        "credentials",
+    ),
     ('connector = "board"\ntoken = "env:"\nboard = "A"', "token", "nothing follows"),
     ('connector = "board"\ntoken = "env:T"\nboard = "A"\nmapping = "no.toml"', "mapping", "there is no file"),
     ('connector = "board"\ntoken = "env:T"\nboard = "A"\nmap = 3', "map", "must be a table"),
@@ -330,7 +342,9 @@ IN_CONNECTION = [
 
 
 @pytest.mark.parametrize(("said", "key", "says"), IN_CONNECTION)
-def test_a_mistake_in_a_connection_is_named_with_its_key(tmp_path: Path, said: str, key: str, says: str) -> None:
+def test_a_mistake_in_a_connection_is_named_with_its_key(
+    tmp_path: Path, said: str, key: str, says: str
+) -> None:
     error = fault(tmp_path, f"[connections.c]\n{said}\n")
 
     assert error.key == f"connections.c.{key}"
@@ -393,5 +407,5 @@ def test_the_file_given_comes_before_the_variable_and_that_before_the_folder(tmp
 
 
 def test_a_missing_file_says_what_to_type_next(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="config.example.toml.*syncer demo"):
+    with pytest.raises(ConfigError, match=r"config\.example\.toml.*syncer demo"):
         find(None, environ={}, cwd=tmp_path)

@@ -47,7 +47,11 @@ def test_a_bare_word_is_kept_under_the_codecs_primary() -> None:
 def test_a_scalar_a_table_and_a_list_of_both_are_words() -> None:
     tables = laid('[fields.priority]\nnone = 0\nlow = { priority = 4 }\nhigh = ["High", { label = "p1" }]')
 
-    assert tables.raw("priority") == {"none": [0], "low": [{"priority": 4}], "high": ["High", {"label": "p1"}]}
+    assert tables.raw("priority") == {
+        "none": [0],
+        "low": [{"priority": 4}],
+        "high": ["High", {"label": "p1"}],
+    }
 
 
 def test_a_later_layer_replaces_the_list_of_a_value_and_leaves_the_others() -> None:
@@ -78,7 +82,7 @@ def test_an_empty_list_says_there_is_no_word_here() -> None:
 def test_a_tie_goes_to_the_later_layer_because_its_values_come_first() -> None:
     tables = laid(SHIPPED, '[fields.status]\nreview = "Checking"')
 
-    assert list(tables.fields["status"].words)[0] == "review"
+    assert next(iter(tables.fields["status"].words)) == "review"
 
 
 def test_every_value_knows_the_layer_its_words_came_from() -> None:
@@ -132,7 +136,9 @@ def test_nothing_at_all_is_a_mapping_with_the_kind_task() -> None:
         ("fields = 3", "fields", 1, "must be a table"),
     ],
 )
-def test_a_mistake_is_named_with_file_key_line_and_a_way_out(text: str, key: str, line: int, says: str) -> None:
+def test_a_mistake_is_named_with_file_key_line_and_a_way_out(
+    text: str, key: str, line: int, says: str
+) -> None:
     error = fault(text)
 
     assert (error.file, error.key, error.line) == ("mappings/ours.toml", key, line)

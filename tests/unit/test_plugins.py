@@ -33,7 +33,7 @@ def test_a_sandbox_is_found_by_its_name(name: str) -> None:
 
 
 def test_a_misspelt_connector_is_answered_with_the_one_that_was_meant() -> None:
-    with pytest.raises(ConfigError, match='no connector "githup" is installed. Did you mean "github"?'):
+    with pytest.raises(ConfigError, match=r'no connector "githup" is installed\. Did you mean "github"\?'):
         plugins.plugin("githup")
 
 

@@ -35,7 +35,9 @@ def rewritten(markdown: str | None) -> str | None:
 def _line(line: str) -> str:
     if _RULE.match(line) or line.startswith("    "):
         return line.rstrip()
-    marked = _TICKED.sub(r"\1[X]", _BULLET.sub(r"\1*\2", line.rstrip()))
+    # Two spaces at the end are a line break, not dirt.
+    told = line.rstrip() + ("  " if line.strip() and line.endswith("  ") else "")
+    marked = _TICKED.sub(r"\1[X]", _BULLET.sub(r"\1*\2", told))
     parts = _CODE.split(marked)
     return "".join(part if n % 2 else _escaped(part) for n, part in enumerate(parts))
 

@@ -1,0 +1,130 @@
+"""A board of in-memory trackers joined by one sync, driven from tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from syncer.engine.state import Rules
+from syncer.mapping.load import Layer, load
+from syncer.mapping.schema import Tables
+from syncer.model import FIELDS, Value
+from syncer.run import Report, Request, Spoke, Wiring, plan, sync
+from syncer.sdk.memory import MemoryConnector, Paging, Tracker, table
+from syncer.store import Store, items
+
+PEOPLE = {f"{n}@example.com": {} for n in ("ann", "bob", "cyd")}
+
+
+@dataclass
+class Clock:
+    now: datetime = datetime(2026, 11, 2, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        # Every look at the clock takes a moment, so that no two events share a stamp.
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    def pass_(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@dataclass
+class Board:
+    """*trackers* by connection name, joined by one sync with *rules*."""
+
+    trackers: Mapping[str, Tracker]
+    clock: Clock
+    rules: Rules
+    mappings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    paging: Mapping[str, Paging] = field(default_factory=dict)
+    split: frozenset[str] = frozenset()
+    store: Store = field(default_factory=Store.memory)
+    settle_wait: float = 60.0
+
+    def wiring(self) -> Wiring:
+        async def sleep(seconds: float) -> None:
+            self.clock.pass_(seconds=seconds)
+
+        return Wiring(
+            rules=self.rules,
+            spokes=tuple(self._spoke(name) for name in self.rules.connections),
+            people=PEOPLE,
+            settle_wait=self.settle_wait,
+            clock=self.clock,
+            sleep=sleep,
+        )
+
+    def _spoke(self, name: str) -> Spoke:
+        tracker = self.trackers[name]
+        paging = self.paging.get(name, Paging())
+        return Spoke(
+            name=name,
+            connect=lambda setting: MemoryConnector(
+                tracker, setting.connection, paging=paging, split=name in self.split, meter=setting.meter
+            ),
+            options=None,
+            tables=self.tables(name),
+        )
+
+    def tables(self, name: str) -> Tables:
+        layers = [Layer("dialect", table())]
+        if name in self.mappings:
+            layers.append(Layer("ours", dict(self.mappings[name])))
+        return load(layers)
+
+    def sync(self, **request: Any) -> Report:
+        self.clock.pass_(seconds=5)
+        return asyncio.run(sync(self.store, self.wiring(), Request(**request)))
+
+    def plan(self, **request: Any) -> Report:
+        self.clock.pass_(seconds=5)
+        return asyncio.run(plan(self.store, self.wiring(), Request(**request)))
+
+    def settle(self, runs: int = 3) -> Report:
+        """Let pending doubts grow old enough, and run until there is nothing left to do."""
+        report = self.sync()
+        for _ in range(runs):
+            self.clock.pass_(seconds=self.settle_wait + 7 * 3600)
+            report = self.sync()
+        return report
+
+    def writes(self) -> int:
+        return sum(len(t.effects) for t in self.trackers.values())
+
+    def counterpart(self, connection: str, record: str, there: str) -> str:
+        """Return the id of the copy on *there* of the record on *connection*."""
+        with self.store.read() as tx:
+            rows = items.rows_of_links(tx, [k.id for k in items.all_links(tx, self.rules.sync)])
+        for copies in rows.values():
+            if connection in copies and copies[connection].copy.ref.id == record:
+                return copies[there].copy.ref.id
+        raise AssertionError(f"{connection}:{record} is not linked")
+
+    def agreed(self) -> dict[str, Mapping[str, Value]]:
+        with self.store.read() as tx:
+            return {k.id: k.agreed for k in items.all_links(tx, self.rules.sync)}
+
+
+def board(
+    names: Sequence[str] = ("a", "b", "c"),
+    *,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    **rules: Any,
+) -> Board:
+    """Return a board of empty trackers; *options* are a tracker's own, *rules* go to the sync."""
+    clock = Clock()
+    trackers = {
+        n: Tracker(n, clock, **{"fields": FIELDS, "private": True, **(options or {}).get(n, {})}) for n in names
+    }
+    everywhere = frozenset(names)
+    return Board(
+        trackers=trackers,
+        clock=clock,
+        rules=Rules(
+            sync="s", connections=tuple(names), **{"create_from": everywhere, "create_in": everywhere, **rules}
+        ),
+    )

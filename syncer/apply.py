@@ -128,9 +128,7 @@ async def _attempt(session: Session, live: Live, action: Action) -> tuple[Action
     return done, False
 
 
-def _unavailable(
-    session: Session, live: Live, action: Action, error: UnavailableError
-) -> tuple[Action, bool]:
+def _unavailable(session: Session, live: Live, action: Action, error: UnavailableError) -> tuple[Action, bool]:
     if not error.sent:
         session.lose(live.name, error)
         return replace(action, state="failed"), False
@@ -237,9 +235,8 @@ def _record_of(receipt: Receipt, native: Native, now: datetime) -> Record:
 
 
 async def _update(session: Session, live: Live, action: Action) -> Action | None:
-    assert action.ref is not None
     with session.store.read() as tx:
-        row = items.rows_by_ref(tx, session.sync, [action.ref]).get(action.ref)
+        row = items.rows_by_ref(tx, session.sync, [action.ref]).get(action.ref) if action.ref else None
     if row is None:
         return None
     patch: dict[str, JSON | Delta] = {}
@@ -263,9 +260,7 @@ async def _update(session: Session, live: Live, action: Action) -> Action | None
     return replace(action, state="failed" if unmet else "applied")
 
 
-async def _send(
-    session: Session, live: Live, action: Action, row: Row, copy: Copy, step: Patch
-) -> Copy:
+async def _send(session: Session, live: Live, action: Action, row: Row, copy: Copy, step: Patch) -> Copy:
     fields = [n for n in action.fields if any(x in step for x in live.mapper.codecs[n].natives)]
     doc = {"ref": str(copy.ref), "key": copy.key, "fields": fields, "patch": _patch_out(step)}
     intent = _intent(session, action, doc)
@@ -351,8 +346,8 @@ def landed(live: Live, name: str, native: Native, mine: Patch) -> bool:
 
 
 async def _comment(session: Session, live: Live, action: Action) -> Action | None:
-    assert action.thread is not None
-    assert action.ref is not None
+    if action.thread is None or action.ref is None:
+        return None
     marker = marker_for(session.store.key, action.thread, live.name)
     doc = {"thread": action.thread, "item": str(action.ref), "key": action.key}
     intent = _intent(session, action, doc)

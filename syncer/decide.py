@@ -116,9 +116,7 @@ def _bury(session: Session, batch: Batch, link: Link) -> Link:
     )
 
 
-async def _histories(
-    session: Session, rows: Mapping[str, Row], spots: frozenset[tuple[str, str]]
-) -> Histories:
+async def _histories(session: Session, rows: Mapping[str, Row], spots: frozenset[tuple[str, str]]) -> Histories:
     """Ask each tracker in doubt when the fields were last changed; None where it cannot say."""
     found: Histories = dict.fromkeys(spots)
     for connection in sorted({c for c, _ in spots}):
@@ -253,9 +251,7 @@ def _connection_up(session: Session, entry: Parked) -> bool:
     return entry.connection in session.lives and entry.connection not in session.down
 
 
-def _due(
-    session: Session, batch: Batch, link: str, actions: Sequence[Action]
-) -> tuple[list[Action], list[str]]:
+def _due(session: Session, batch: Batch, link: str, actions: Sequence[Action]) -> tuple[list[Action], list[str]]:
     """Leave out what is parked and not due, unless it is another wish than the one that failed."""
     now: datetime = session.clock()
     parked = {p.id: p for p in batch.parked[link]}

@@ -85,9 +85,7 @@ class RateLimitedError(UnavailableError):
         status: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(
-            message, connection=connection, status=status, retry_after=retry_after, sent=False
-        )
+        super().__init__(message, connection=connection, status=status, retry_after=retry_after, sent=False)
 
 
 class CredentialsError(ConnectorError):
@@ -109,9 +107,7 @@ class NotFoundError(RejectedError):
 class ProtocolError(ConnectorError):
     """The tracker broke its own contract. *body* is a redacted beginning of what it sent."""
 
-    def __init__(
-        self, message: str, *, connection: str = "", status: int | None = None, body: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, connection: str = "", status: int | None = None, body: str = "") -> None:
         super().__init__(message, connection=connection, status=status)
         self.body = body
 

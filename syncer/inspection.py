@@ -47,7 +47,9 @@ async def _inspect_one(config: Config, connection: Connection) -> tuple[list[Pro
         problems = [replace(p, connection=connection.name) for p in await connector.check()]
         return [*problems, *_coverage(config, connection, place)], place
     except ConnectorError as error:
-        fix = f"Check the token at connections.{connection.name}.token." if isinstance(error, CredentialsError) else None
+        fix = (
+            f"Check the token at connections.{connection.name}.token." if isinstance(error, CredentialsError) else None
+        )
         return [Problem("error", error.message, connection.name, str(config.file), fix=fix)], None
     finally:
         await connector.close()
@@ -123,4 +125,3 @@ def _disclosure(config: Config, places: Mapping[str, Place]) -> Sequence[Problem
                 fix = f'Add disclose = {{ to = ["{name}"] }} to [syncs.{sync.name}].'
                 found.append(Problem("error", message, name, str(config.file), f"syncs.{sync.name}.disclose", fix))
     return found
-

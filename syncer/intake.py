@@ -96,9 +96,7 @@ async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> 
     return frozenset(r.copy.ref for r in changed)
 
 
-def _judge_direct(
-    session: Session, live: Live, old: Row | None, answer: Record | Missing, now: datetime
-) -> Row | None:
+def _judge_direct(session: Session, live: Live, old: Row | None, answer: Record | Missing, now: datetime) -> Row | None:
     if isinstance(answer, Missing):
         if old is None or old.copy.state is answer.state:
             return None
@@ -245,4 +243,3 @@ def _resolve_items(session: Session, live: Live) -> None:
         threads.save(tx, session.sync, placed)
         threads.drop_unplaced(tx, session.sync, live.name)
         _stir(tx, session, touched)
-

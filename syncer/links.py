@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from syncer.model import Delta, JSON, Native, Patch, Ref, State, Value
+from syncer.model import JSON, Delta, Native, Ref, State, Value
 
 Owed = Delta | None
 """What a copy still lacks of a field: single elements of a set, or (None) the whole value."""

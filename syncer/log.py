@@ -14,7 +14,8 @@ _SHAPES = re.compile(
     r"""(?ix)
       (?P<auth>\b(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}
     | \b(?:gh[pousr]_|github_pat_|lin_api_|lin_oauth_|ATATT|ATCTT)[A-Za-z0-9_=.-]{6,}
-    | (?P<pair>\b(?:access_token|refresh_token|client_secret|api[_-]?key|password|token)["']?\s*[=:]\s*["']?)[^\s"'&,}]{4,}
+    | (?P<pair>\b(?:access_token|refresh_token|client_secret|api[_-]?key|password|token)["']?\s*[=:]\s*["']?)
+      [^\s"'&,}]{4,}
     | (?P<url>://)[^/\s:@]+:[^/\s@]+@
     """
 )
@@ -40,18 +41,14 @@ def _mask(match: re.Match[str]) -> str:
     return f"{match['auth'] or match['pair'] or ''}[secret]"
 
 
-def _redact_event(
-    _: object, __: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def _redact_event(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
         if isinstance(value, str):
             event[key] = redact(value)
     return event
 
 
-def setup(
-    *, form: Literal["console", "json"] = "console", level: str = "info", stream: TextIO | None = None
-) -> None:
+def setup(*, form: Literal["console", "json"] = "console", level: str = "info", stream: TextIO | None = None) -> None:
     """Send log events to *stream* (stderr), one a line."""
     out = stream or sys.stderr
     shared: list[structlog.types.Processor] = [
@@ -68,9 +65,7 @@ def setup(
     )
     structlog.configure(
         processors=[*shared, last],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-JSON: TypeAlias = "str | int | float | bool | None | Sequence[JSON] | Mapping[str, JSON]"
+JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 Native: TypeAlias = Mapping[str, JSON]
 """A record's fields in the tracker's own words, by native field name."""
 
 
 class Absent(enum.Enum):
-    """"This tracker has no such thing": never an edit, never a clearing. `None` is "empty"."""
+    """The tracker has no such thing: never an edit, never a clearing. (`None` says that it is empty.)"""
 
     ABSENT = "absent"
 
@@ -298,9 +298,7 @@ def shows(now: JSON, want: JSON | Delta) -> bool:
     if isinstance(want, Delta):
         names = now if isinstance(now, Sequence) and not isinstance(now, str) else ()
         have = {str(n).casefold() for n in names}
-        return all(n.casefold() in have for n in want.add) and not any(
-            n.casefold() in have for n in want.remove
-        )
+        return all(n.casefold() in have for n in want.add) and not any(n.casefold() in have for n in want.remove)
     if isinstance(want, Mapping):
         return isinstance(now, Mapping) and all(shows(now.get(k), v) for k, v in want.items())
     if isinstance(want, Sequence) and not isinstance(want, str):

@@ -64,9 +64,7 @@ def _compared(row: Row, field: str) -> Row:
     return replace(row, copy=replace(row.copy, base=base))
 
 
-def _settled(
-    link: Link, hold: Hold, chosen: Value, connections: frozenset[str], take: str | None
-) -> Link:
+def _settled(link: Link, hold: Hold, chosen: Value, connections: frozenset[str], take: str | None) -> Link:
     """Return the link with the value agreed, and owed to every copy."""
     origin = Origin(take or link.born, datetime.now(UTC), "a person, resolving")
     owed = {c: {**link.owed.get(c, {}), hold.field: None} for c in connections}

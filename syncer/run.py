@@ -260,9 +260,7 @@ async def _session(store: Store, wiring: Wiring, request: Request) -> AsyncItera
         structlog.contextvars.unbind_contextvars("run", "sync")
 
 
-async def _open(
-    session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, connectors: list[Connector]
-) -> None:
+async def _open(session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, connectors: list[Connector]) -> None:
     meter = RequestMeter(spoke.name)
     setting = Setting(
         connection=spoke.name,
@@ -366,9 +364,7 @@ def _report(
     )
 
 
-def _outcome(
-    session: Session, actions: Sequence[Action], parked: Sequence[Parked], guards: Sequence[Guard]
-) -> str:
+def _outcome(session: Session, actions: Sequence[Action], parked: Sequence[Parked], guards: Sequence[Guard]) -> str:
     if guards:
         return "refused"
     if len(session.down) == len(session.rules.connections):
@@ -436,4 +432,3 @@ def tally_of(report: Report) -> Mapping[str, object]:
         "parked": len(report.parked),
         "requests": dict(report.requests),
     }
-

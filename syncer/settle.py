@@ -142,4 +142,3 @@ def _close(session: Session, intent: Intent, because: str) -> None:
         journal.close_intent(tx, intent.id)
         journal.unpark(tx, [parked_id(intent.link, intent.connection, spot)])
     log.info("intent.closed", do=intent.do, link=intent.link, connection=intent.connection, because=because)
-

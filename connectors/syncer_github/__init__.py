@@ -18,9 +18,7 @@ class GitHub:
     version: ClassVar[str] = "0.1.0"
     abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "private"})
     settings: ClassVar[type[BaseModel]] = GitHubSettings
-    fields: ClassVar[frozenset[str]] = frozenset(
-        {"title", "body", "kind", "status", "priority", "labels", "assignees"}
-    )
+    fields: ClassVar[frozenset[str]] = frozenset({"title", "body", "kind", "status", "priority", "labels", "assignees"})
 
     def connect(self, setting: Setting) -> Connector:
         """Make a connector; nothing is asked of GitHub before `open`."""

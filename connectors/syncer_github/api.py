@@ -52,9 +52,7 @@ class Api:
             if response.status_code not in REDIRECTS:
                 return response
             response = await self.http.get(self.target(response), ok=ok | REDIRECTS)
-        raise ProtocolError(
-            "more redirects than a moved repository explains", connection=self.http.connection
-        )
+        raise ProtocolError("more redirects than a moved repository explains", connection=self.http.connection)
 
     def target(self, response: httpx.Response) -> str:
         """Return where a redirect leads. Raises `ProtocolError` where that is another host, or nowhere."""
@@ -63,9 +61,7 @@ class Api:
             raise ProtocolError("a redirect to nowhere", connection=self.http.connection)
         return self.http.url(str(response.request.url.join(target)))
 
-    async def pages(
-        self, path: str, params: Mapping[str, Any], *, optional: bool = False
-    ) -> AsyncIterator[list[Raw]]:
+    async def pages(self, path: str, params: Mapping[str, Any], *, optional: bool = False) -> AsyncIterator[list[Raw]]:
         """Yield the pages of a list as `Link` strings them together; none at all where the server may
         do without the list (*optional*) and does."""
         ok = NOT_OFFERED if optional else frozenset()

@@ -47,9 +47,7 @@ def _about(here: Repository) -> list[Problem]:
         found.append(Problem("error", f"issues are disabled in {here.name}", key="repository", fix=fix))
     if here.archived:
         fix = "Unarchive it, or leave this connection out."
-        found.append(
-            Problem("error", f"{here.name} is archived: nothing can be written", key="repository", fix=fix)
-        )
+        found.append(Problem("error", f"{here.name} is archived: nothing can be written", key="repository", fix=fix))
     if not here.may_label:
         what = f"our account may not push to {here.name}: GitHub drops labels and assignees without a word"
         fix = "Give the account at least the triage role, better write."
@@ -64,8 +62,4 @@ def _clock(api: Api, setting: Setting) -> list[Problem]:
     apart = abs((theirs - setting.clock()).total_seconds())
     if apart <= SKEW:
         return []
-    return [
-        Problem(
-            "warning", f"this machine's clock is {apart:.0f} s away from GitHub's", fix="Set the clock (NTP)."
-        )
-    ]
+    return [Problem("warning", f"this machine's clock is {apart:.0f} s away from GitHub's", fix="Set the clock (NTP).")]

@@ -167,19 +167,13 @@ class GitHubConnector:
         try:
             response = await self._write(request.method, issue + request.path, request.body)
         except NotFoundError as error:
-            if (
-                request.method == "DELETE"
-                and request.answers == "labels"
-                and error.status != httpx.codes.GONE
-            ):
+            if request.method == "DELETE" and request.answers == "labels" and error.status != httpx.codes.GONE:
                 # The label may be gone already; a missing issue says so when it is read.
                 return await self._reread(address)
             raise
         return await self._shown(request, response, address, now)
 
-    async def _shown(
-        self, request: Request, response: httpx.Response, address: Address, now: Native
-    ) -> Receipt:
+    async def _shown(self, request: Request, response: httpx.Response, address: Address, now: Native) -> Receipt:
         """Return the receipt for what GitHub answered, asking again only where it said too little."""
         body = _json(response)
         if request.answers == "issue" and isinstance(body, dict) and "number" in body:
@@ -218,9 +212,7 @@ class GitHubConnector:
 
     # -- comments ----------------------------------------------------------------------------
 
-    async def find_comment(
-        self, item: Address, marker: str, client_id: str, since: datetime
-    ) -> Comment | None:
+    async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
         here = await self._opened()
         del client_id  # GitHub chooses the ids itself
         oldest = (since - MARGIN).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,9 +25,7 @@ SECONDARY_WAIT = 60.0
 PACES = ((60.0, 80), (3600.0, 500))
 """Content-creating requests GitHub lets through: per window of seconds, how many."""
 
-_TOO_FAST = re.compile(
-    r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.IGNORECASE
-)
+_TOO_FAST = re.compile(r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.IGNORECASE)
 
 
 def said(response: httpx.Response) -> str:

@@ -241,7 +241,7 @@ def _span(node: Node) -> Iterator[Span]:
     elif kind == "text":
         yield from _words(CONTROL.sub("", str(node.get("text", ""))), marks, link)
     elif kind == "hardBreak":
-        yield Break(True, marks, link)
+        yield Break(hard=True, marks=marks, link=link)
     elif kind == "inlineCard":
         yield _card(node, marks)
     elif kind == "media" and _attr(node, "type") == "external" and _attr(node, "url"):

@@ -58,7 +58,7 @@ def _blocks(blocks: Iterable[Block], place: Place, ids: Iterator[int]) -> Iterat
         yield from _block(block, place, ids)
 
 
-def _block(block: Block, place: Place, ids: Iterator[int]) -> Iterator[Node]:
+def _block(block: Block, place: Place, ids: Iterator[int]) -> Iterator[Node]:  # noqa: C901, PLR0912 -- one case per block
     match block:
         case Paragraph(spans):
             yield from _paragraphs(spans)
@@ -94,7 +94,7 @@ def _paragraph(spans: Iterable[Span]) -> Node:
 def _code(text: str, info: str) -> Node:
     node: Node = {"type": "codeBlock"}
     if info:
-        node["attrs"] = {"language": info.split()[0]}
+        node["attrs"] = {"language": info.split(maxsplit=1)[0]}
     if text:
         node["content"] = [{"type": "text", "text": text}]
     return node
@@ -210,8 +210,8 @@ def _is_image_or_gap(span: Span) -> bool:
 
 def _parted(words: list[Span]) -> Iterator[Node]:
     start = 1 if words and isinstance(words[0], Break) else 0
-    if words[start:]:
-        yield _paragraph(words[start:])
+    if (node := _paragraph(words[start:]))["content"]:
+        yield node
 
 
 def _media(image: Image) -> Node:

@@ -19,8 +19,7 @@ from syncer.errors import (
     RejectedError,
     UnavailableError,
 )
-from syncer.log import hide, redact
-from syncer.sdk.http import BODY_SHOWN, Http, retry_after
+from syncer.sdk.http import BODY_SHOWN, Http, hide, redact, retry_after
 from syncer_jira.settings import JiraSettings
 
 Object: TypeAlias = Mapping[str, Any]

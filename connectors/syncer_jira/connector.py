@@ -203,9 +203,7 @@ class JiraConnector:
             raise ProtocolError(f"a comment without an id (for {client_id})", connection=self.setting.connection)
         return records.comment(answer, item.ref, item.key, facts)
 
-    async def find_comment(
-        self, item: Address, marker: str, client_id: str, since: datetime
-    ) -> Comment | None:
+    async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
         """Return our comment with that marker, from the issue's own list, which does not lag."""
         del client_id
         earliest = since - timedelta(minutes=10)

@@ -198,9 +198,7 @@ class Surveyor:
         return [_named(p) for p in found or _objects(await self.api.ask_softly("priority"))]
 
     async def _people(self) -> Sequence[Object]:
-        users = await self.api.ask_softly(
-            "user/assignable/search", project=self.api.options.project, maxResults=PEOPLE
-        )
+        users = await self.api.ask_softly("user/assignable/search", project=self.api.options.project, maxResults=PEOPLE)
         return [
             {
                 "id": str(u["accountId"]),

@@ -75,9 +75,7 @@ def account(user: object) -> Account | None:
     """Return the person of a Jira user object; e-mails are often hidden."""
     if not isinstance(user, Mapping) or not user.get("accountId"):
         return None
-    return Account(
-        str(user["accountId"]), str(user.get("displayName") or ""), user.get("emailAddress") or None
-    )
+    return Account(str(user["accountId"]), str(user.get("displayName") or ""), user.get("emailAddress") or None)
 
 
 def record(issue: Object, facts: Facts, connection: str) -> Record:

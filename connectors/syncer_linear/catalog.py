@@ -139,9 +139,7 @@ class Catalog:
 
     async def state_id(self, wanted: Mapping[str, Any]) -> str:
         """Return the state of that name, else the first of that type. Raises RejectedError for neither."""
-        found = chosen_state(await self.states(), wanted) or chosen_state(
-            await self.states(fresh=True), wanted
-        )
+        found = chosen_state(await self.states(), wanted) or chosen_state(await self.states(fresh=True), wanted)
         if found is not None:
             return found.id
         names = ", ".join(state.name for state in await self.states())
@@ -250,6 +248,4 @@ def _state(node: Mapping[str, Any]) -> WorkflowState:
 
 
 def _label(node: Mapping[str, Any]) -> Label:
-    return Label(
-        str(node["id"]), str(node["name"]), bool(node.get("isGroup")), (node.get("team") or {}).get("id")
-    )
+    return Label(str(node["id"]), str(node["name"]), bool(node.get("isGroup")), (node.get("team") or {}).get("id"))

@@ -8,16 +8,14 @@ from typing import Final
 
 from syncer.connector import Codec, Names, People, Plain, Pointer, Word, Worded
 from syncer.model import JSON, Account, Delta, Native, Patch, Value, fold
-from syncer.text.canonical import canonical
+from syncer_linear.bodies import heard, said
 from syncer_linear.catalog import Label, WorkflowState, chosen_label, chosen_state
 
 PRIORITIES: Final = (0, 1, 2, 3, 4)
 """None, urgent, high, medium, low: zero is no priority, not the lowest."""
 
 
-def codecs(
-    states: Sequence[WorkflowState], labels: Sequence[Label], *, estimates: bool
-) -> Mapping[str, Codec]:
+def codecs(states: Sequence[WorkflowState], labels: Sequence[Label], *, estimates: bool) -> Mapping[str, Codec]:
     """Return the codecs of a team; one that does not estimate has no `estimate`."""
     spell = _speller(labels)
     found: dict[str, Codec] = {
@@ -55,11 +53,11 @@ def _write_title(value: Value, _: Native) -> Patch:
 
 def _body(now: Native) -> Value:
     description = now.get("description")
-    return canonical(description) if isinstance(description, str) else None
+    return heard(description) if isinstance(description, str) else None
 
 
 def _write_body(value: Value, _: Native) -> Patch:
-    return {"description": str(value) if value else None}
+    return {"description": said(str(value)) if value else None}
 
 
 def _status(now: Native) -> Word:
@@ -71,12 +69,11 @@ def _status(now: Native) -> Word:
 
 def _write_status(states: Sequence[WorkflowState]) -> Callable[[Word, Native, Sequence[Word]], Patch]:
     def write(wanted: Word, now: Native, _: Sequence[Word]) -> Patch:
-        said = {native: wanted[word] for word, native in (("state", "name"), ("type", "type")) if word in wanted}
-        if "name" not in said:
-            return {"state": said}
+        if "state" not in wanted:
+            return {"state": {"type": wanted.get("type")}}
         # As the team spells it, so that the answer shows what was sent.
-        known = chosen_state(states, said)
-        return {"state": {"name": known.name if known else said["name"]}}
+        known = chosen_state(states, {"name": wanted["state"]})
+        return {"state": {"name": known.name if known else wanted["state"]}}
 
     return write
 

@@ -33,6 +33,7 @@ from syncer.model import (
     State,
 )
 from syncer_linear.api import Api, Node
+from syncer_linear.bodies import said
 from syncer_linear.catalog import Catalog
 from syncer_linear.codecs import codecs, words
 from syncer_linear.feed import Marks, delta
@@ -135,7 +136,7 @@ class LinearConnector:
                     found[ref] = await self._one(ref)
         return found
 
-    async def find(self, draft: Draft, since: datetime) -> Record | None:  # noqa: ARG002 -- the list does not lag
+    async def find(self, draft: Draft, since: datetime) -> Record | None:
         records = await self._by_ids([draft.client_id])
         return records[0] if records else None
 
@@ -163,7 +164,7 @@ class LinearConnector:
     def steps(self, patch: Patch) -> Sequence[Patch]:
         return [patch] if patch else []
 
-    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:  # noqa: ARG002 -- Linear takes deltas
+    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
         async def build() -> Node:
             return {"id": address.ref.id, "input": await self._input(patch, new=False)}
 
@@ -175,10 +176,10 @@ class LinearConnector:
 
     async def find_comment(
         self,
-        item: Address,  # noqa: ARG002 -- the id alone finds it
-        marker: str,  # noqa: ARG002 -- the id stands for it
+        item: Address,
+        marker: str,
         client_id: str,
-        since: datetime,  # noqa: ARG002 -- the list does not lag
+        since: datetime,
     ) -> Comment | None:
         variables = {"filter": {"id": {"in": [client_id]}}, "first": 1}
         nodes = self.api.nodes(await self.api.read(COMMENTS_DELTA, variables))
@@ -186,7 +187,7 @@ class LinearConnector:
         return reader.comment(nodes[0]) if nodes else None
 
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
-        variables = {"input": {"id": client_id, "issueId": item.ref.id, "body": body}}
+        variables = {"input": {"id": client_id, "issueId": item.ref.id, "body": said(body)}}
         reader = await self._reading()
         try:
             answer = await self.api.ask(COMMENT_CREATE, variables, again=True)

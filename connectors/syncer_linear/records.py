@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from syncer.errors import ProtocolError
 from syncer.model import JSON, Account, Comment, Edited, Record, Ref, State
-from syncer.text.canonical import canonical
+from syncer_linear.bodies import heard
 
 _NOT_AN_ITEM_SYNC: Final = frozenset({"slack"})
 """A Slack thread follows an issue's comments; it does not own the issue."""
@@ -65,7 +65,7 @@ class Reader:
         return Comment(
             ref=Ref(self.connection, "comment", str(node["id"])),
             item=self.ref(str(node["issueId"])),
-            body=canonical(node.get("body")) or "",
+            body=heard(node.get("body")) or "",
             author=_author(node, "user", "externalUser") or Account("", "someone"),
             created=created,
             updated=moment(node["updatedAt"]) if node.get("updatedAt") else created,
@@ -135,7 +135,8 @@ def _author(node: Mapping[str, Any], *roles: str) -> Account | None:
     bot = node.get("botActor")
     if not bot:
         return None
-    return Account(str(bot.get("id") or ""), str(bot.get("userDisplayName") or bot.get("name") or bot.get("type")))
+    name = bot.get("userDisplayName") or bot.get("name") or bot.get("type")
+    return Account(str(bot.get("id") or ""), str(name))
 
 
 _CHANGED: Final[Mapping[str, tuple[str, ...]]] = {

@@ -59,7 +59,7 @@ def refusal(response: httpx.Response, now: datetime) -> ConnectorError | None:
 def _meaning(said: _Said, response: httpx.Response, *, partly: bool) -> ConnectorError:
     if said.kind in _LOCKED_OUT or said.code in {"AUTHENTICATION_ERROR", "FORBIDDEN"}:
         return CredentialsError(said.shown)
-    if response.status_code == httpx.codes.UNAUTHORIZED:
+    if response.status_code == httpx.codes.UNAUTHORIZED or "Bearer token" in said.message:
         return CredentialsError(said.shown)
     if said.kind in _PASSING or said.code == "INTERNAL_SERVER_ERROR" or response.is_server_error:
         return UnavailableError(said.shown)

@@ -10,7 +10,7 @@ GLOBALS = ("--config", "--log-format", "--log-level")
 
 def main() -> None:
     """Run `syncer`; exits with the code DESIGN gives to what happened."""
-    from syncer.cli.app import run  # noqa: PLC0415 -- `import syncer.cli` must cost nothing
+    from syncer.cli.app import run
 
     sys.exit(run(hoisted(sys.argv[1:])))
 

@@ -70,7 +70,7 @@ def _globals(
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; return its exit code."""
-    from syncer.cli import commands  # noqa: PLC0415 -- registers itself on `app`
+    from syncer.cli import commands
 
     commands.register(app)
     as_json = "--json" in words

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from syncer.cli import opened
-from syncer.cli.output import clean, say, say_json
 from syncer.model import Problem
+from syncer.output import clean, say, say_json
 
 
 def register(app: typer.Typer) -> None:
@@ -19,14 +19,14 @@ def register(app: typer.Typer) -> None:
 
 def check(
     ctx: typer.Context,
-    offline: Annotated[bool, typer.Option("--offline", help="No network, no tokens: the files alone.")] = False,  # noqa: FBT002
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    offline: Annotated[bool, typer.Option("--offline", help="No network, no tokens: the files alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Check config, credentials, permissions, mapping coverage and people."""
     config = opened.config_of(ctx)
     problems: list[Problem] = []
     if not offline:
-        from syncer.inspection import inspect  # noqa: PLC0415 -- keeps `--help` fast
+        from syncer.inspection import inspect
 
         problems = asyncio.run(inspect(config.unlocked()))
     errors = [p for p in problems if p.level == "error"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from syncer.cli.output import say_json, table
+from syncer.output import say_json, table
 
 
 def register(app: typer.Typer) -> None:
@@ -14,10 +14,10 @@ def register(app: typer.Typer) -> None:
 
 
 def connectors(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Show the installed connectors."""
-    from syncer import plugins  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer import plugins
 
     found = [plugins.plugin(name) for name in plugins.installed()]
     docs = [{"name": p.name, "version": p.version, "abilities": sorted(p.abilities)} for p in found]

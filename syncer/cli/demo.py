@@ -12,9 +12,11 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the sandboxes running, with a config to play with.")] = False,  # noqa: FBT002
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the sandboxes running, with a config to play with.")
+    ] = False,
 ) -> int:
     """Start three sandboxes on loopback, sync a backlog, edit it, sync again, show what happened."""
-    from syncer.demo.play import perform  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.demo.play import perform
 
     return perform(keep=keep)

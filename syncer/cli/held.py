@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from syncer.cli import opened
-from syncer.cli.output import say, say_json
+from syncer.output import say, say_json
 
 group = typer.Typer(help="Conflicts waiting for a person.", invoke_without_command=True, no_args_is_help=False)
 
@@ -19,14 +19,14 @@ def register(app: typer.Typer) -> None:
 @group.callback(invoke_without_command=True)
 def held(
     ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Show every held field with each copy's value beside the agreed one."""
     if ctx.invoked_subcommand is not None:
         return 0
-    from syncer.cli.reports import tell_hold  # noqa: PLC0415 -- keeps `--help` fast
-    from syncer.report import hold_document  # noqa: PLC0415
-    from syncer.store import journal  # noqa: PLC0415
+    from syncer.report import hold_document
+    from syncer.store import journal
+    from syncer.telling import tell_hold
 
     config = opened.config_of(ctx)
     with opened.store_of(config) as store, store.read() as tx:
@@ -49,10 +49,10 @@ def resolve(
     id_: Annotated[str, typer.Argument(metavar="ID")],
     take: Annotated[str | None, typer.Option(help="The connection whose value becomes agreed.")] = None,
     value: Annotated[str | None, typer.Option(help="A value of your own.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Choose the value of a held field; the next run writes it."""
-    from syncer.resolve import resolve_hold  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.resolve import resolve_hold
 
     config = opened.config_of(ctx)
     with opened.store_of(config) as store:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from syncer.cli import opened
-from syncer.cli.output import say, say_json, short, table
 from syncer.errors import ConfigError
+from syncer.output import say, say_json, short, table
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +19,10 @@ def runs(
     ctx: typer.Context,
     id_: Annotated[str | None, typer.Argument(metavar="[ID]", help="One run, with its actions.")] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Show the history of runs."""
-    from syncer.store import records  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.store import records
 
     config = opened.config_of(ctx)
     with opened.store_of(config) as store, store.read() as tx:
@@ -43,7 +43,10 @@ def runs(
                 doc["sync"],
                 str(doc["started"])[:19],
                 doc["outcome"],
-                *(doc.get("tally", {}).get(k, "") for k in ("read", "created", "updated", "commented", "held", "parked")),
+                *(
+                    doc.get("tally", {}).get(k, "")
+                    for k in ("read", "created", "updated", "commented", "held", "parked")
+                ),
             )
             for doc in found
         ),
@@ -58,7 +61,8 @@ def _one(doc: dict[str, object], *, as_json: bool) -> int:
     say(f"{doc['run']}  {doc['sync']}  {doc['outcome']}  {doc['started']} .. {doc['finished']}")
     actions = doc.get("actions")
     for action in actions if isinstance(actions, list) else []:
-        say(f"  {action['do']:<8} {action['connection']}:{action['key'] or ''}  {short(action['title'])}  {action['state']}")
+        spot = f"{action['connection']}:{action['key'] or ''}"
+        say(f"  {action['do']:<8} {spot}  {short(action['title'])}  {action['state']}")
         for name, move in action["fields"].items():
             say(f"      {name}: {short(move['from'], 40)} -> {short(move['to'], 40)}")
         say(f"      because {short(action['because'], 200)}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from syncer.cli import opened
-from syncer.cli.output import say_json, short, table
+from syncer.output import say_json, short, table
 
 
 def register(app: typer.Typer) -> None:
@@ -17,11 +17,11 @@ def register(app: typer.Typer) -> None:
 def links(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="[SYNC]")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Show every item with its copies and what they still lack."""
-    from syncer.report import link_document  # noqa: PLC0415 -- keeps `--help` fast
-    from syncer.store import items  # noqa: PLC0415
+    from syncer.report import link_document
+    from syncer.store import items
 
     config = opened.config_of(ctx)
     docs = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def config_of(ctx: typer.Context, *, secrets: bool = False) -> Config:
     """Load the config the person meant. Raises `ConfigError`."""
-    from syncer.config import find, load  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.config import find, load
 
     said: Globals = ctx.obj
     return load(find(said.config), secrets=secrets)
@@ -24,7 +24,7 @@ def config_of(ctx: typer.Context, *, secrets: bool = False) -> Config:
 
 @contextlib.contextmanager
 def store_of(config: Config) -> Iterator[Store]:
-    from syncer.wiring import open_store  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.wiring import open_store
 
     store = open_store(config)
     try:
@@ -35,6 +35,6 @@ def store_of(config: Config) -> Iterator[Store]:
 
 def syncs_of(config: Config, name: str | None, *, everything: bool = False) -> list[Sync]:
     """Return the syncs a command speaks of."""
-    from syncer.wiring import sync_named  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.wiring import sync_named
 
     return list(config.syncs.values()) if everything and name is None else [sync_named(config, name)]

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from syncer.cli import opened
-from syncer.cli.output import say, say_json
 from syncer.errors import ConfigError
+from syncer.output import say, say_json
 
 group = typer.Typer(help="Failures waiting.", invoke_without_command=True, no_args_is_help=False)
 
@@ -21,14 +21,14 @@ def register(app: typer.Typer) -> None:
 @group.callback(invoke_without_command=True)
 def parked(
     ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Show what failed, why, and when it is tried again."""
     if ctx.invoked_subcommand is not None:
         return 0
-    from syncer.cli.reports import tell_parked  # noqa: PLC0415 -- keeps `--help` fast
-    from syncer.report import parked_document  # noqa: PLC0415
-    from syncer.store import journal  # noqa: PLC0415
+    from syncer.report import parked_document
+    from syncer.store import journal
+    from syncer.telling import tell_parked
 
     config = opened.config_of(ctx)
     with opened.store_of(config) as store, store.read() as tx:
@@ -46,10 +46,10 @@ def parked(
 def retry(
     ctx: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Make parked items due at the next run."""
-    from syncer.store import journal  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.store import journal
 
     config = opened.config_of(ctx)
     with opened.store_of(config) as store, store.write() as tx:

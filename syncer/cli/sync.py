@@ -14,8 +14,8 @@ import typer
 
 from syncer.cli import opened
 from syncer.cli.app import IN_STEP, PERSON, TROUBLE, error_document
-from syncer.cli.output import say, say_json
 from syncer.errors import ConfigError
+from syncer.output import say, say_json
 
 if TYPE_CHECKING:
     from syncer.run import Report
@@ -37,17 +37,17 @@ def register(app: typer.Typer) -> None:
 def plan(
     ctx: typer.Context,
     name: SyncName = None,
-    everything: All = False,  # noqa: FBT002 -- Typer's way to say a flag
-    full: Full = False,  # noqa: FBT002
+    everything: All = False,
+    full: Full = False,
     allow: Allow = "",
     out: Annotated[Path | None, typer.Option(help="Save the plan for `sync --plan`.")] = None,
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> int:
     """Show what a run would do and why. Writes nothing. Exit 0: nothing to do; 3: something to do."""
-    from syncer.cli.reports import tell_report  # noqa: PLC0415 -- keeps `--help` fast
-    from syncer.run import Request, fingerprint  # noqa: PLC0415
-    from syncer.run import plan as run_plan  # noqa: PLC0415
-    from syncer.wiring import wire  # noqa: PLC0415
+    from syncer.run import Request, fingerprint
+    from syncer.run import plan as run_plan
+    from syncer.telling import tell_report
+    from syncer.wiring import wire
 
     config = opened.config_of(ctx)
     request = Request(full=full, allow=_allowed(allow))
@@ -69,18 +69,18 @@ def plan(
 def sync(
     ctx: typer.Context,
     name: SyncName = None,
-    everything: All = False,  # noqa: FBT002 -- Typer's way to say a flag
-    full: Full = False,  # noqa: FBT002
+    everything: All = False,
+    full: Full = False,
     allow: Allow = "",
     plan_file: Annotated[Path | None, typer.Option("--plan", help="Apply a saved plan, and nothing else.")] = None,
     wait: Annotated[str, typer.Option(help="How long to wait for another run of this sync.")] = "60s",
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> int:
     """Run one sync now."""
-    from syncer.cli.reports import tell_report  # noqa: PLC0415 -- keeps `--help` fast
-    from syncer.run import Request, document  # noqa: PLC0415
-    from syncer.run import sync as run_sync  # noqa: PLC0415
-    from syncer.wiring import wire  # noqa: PLC0415
+    from syncer.run import Request, document
+    from syncer.run import sync as run_sync
+    from syncer.telling import tell_report
+    from syncer.wiring import wire
 
     config = opened.config_of(ctx)
     only = None
@@ -134,8 +134,8 @@ def _trouble(report: Report) -> dict[str, Any]:
 
 
 def _plan_document(report: Report) -> dict[str, Any]:
-    from syncer.report import action_document, hold_document, parked_document  # noqa: PLC0415
-    from syncer.run import guard_document  # noqa: PLC0415
+    from syncer.report import action_document, hold_document, parked_document
+    from syncer.run import guard_document
 
     return {
         "sync": report.sync,
@@ -156,7 +156,7 @@ def _allowed(said: str) -> frozenset[str]:
 
 
 def _seconds(said: str) -> float:
-    from syncer.config import seconds  # noqa: PLC0415 -- keeps `--help` fast
+    from syncer.config import seconds
 
     if re.fullmatch(r"\d+(\.\d+)?", said):
         return float(said)
@@ -187,8 +187,8 @@ def _progress() -> Any:  # noqa: ANN401 -- a callable or a no-op
     """Return a progress bar on a terminal, silence elsewhere."""
     if not sys.stderr.isatty():
         return lambda *_: None
-    from rich.console import Console  # noqa: PLC0415 -- Rich only where it is seen
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task("writing", total=None)

@@ -47,9 +47,7 @@ class Connection:
     references: Mapping[str, str] = field(default_factory=dict)
 
 
-def connection(
-    document: Document, base: Path, name: str, table: Mapping[str, Any], plugin: PluginLookup
-) -> Connection:
+def connection(document: Document, base: Path, name: str, table: Mapping[str, Any], plugin: PluginLookup) -> Connection:
     """Return one connection, its secrets not yet resolved. Raises `ConfigError`."""
     at = ("connections", name)
     connector = table.get("connector")
@@ -142,9 +140,7 @@ def shipped_mapping(connector: str) -> Source | None:
     return read(checkout) if checkout.is_file() else None
 
 
-def _mapping_path(
-    document: Document, at: tuple[str, ...], base: Path, table: Mapping[str, Any]
-) -> Path | None:
+def _mapping_path(document: Document, at: tuple[str, ...], base: Path, table: Mapping[str, Any]) -> Path | None:
     said = table.get("mapping")
     if said is None:
         return None

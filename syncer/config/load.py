@@ -41,17 +41,13 @@ class Config:
     syncs: Mapping[str, Sync]
     source: Document = field(repr=False)
 
-    def unlocked(
-        self, names: Collection[str] | None = None, *, environ: Mapping[str, str] | None = None
-    ) -> Config:
+    def unlocked(self, names: Collection[str] | None = None, *, environ: Mapping[str, str] | None = None) -> Config:
         """Return the config with the secrets of connections *names* (all for None) resolved.
 
         Raises `ConfigError` with file and key, never a value, for a secret that cannot be had.
         """
         wanted = self.connections if names is None else names
-        opened = {
-            name: self._opened(c, environ) if name in wanted else c for name, c in self.connections.items()
-        }
+        opened = {name: self._opened(c, environ) if name in wanted else c for name, c in self.connections.items()}
         return dataclasses.replace(self, connections=opened)
 
     def _opened(self, connection: Connection, environ: Mapping[str, str] | None) -> Connection:

@@ -48,7 +48,10 @@ JIRA: Sequence[Entry] = (
         "As a returning customer I want to pay with my phone's wallet.",
         parent=CHECKOUT,
         fields={"kind": "Story", "status": "In Progress", "assignees": ["jane"], "estimate": 8, "priority": "High"},
-        comments=[("omar", "The provider's test account arrives on Thursday."), ("jane", "Then I start with the button.")],
+        comments=[
+            ("omar", "The provider's test account arrives on Thursday."),
+            ("jane", "Then I start with the button."),
+        ],
     ),
     Entry("Remember the delivery address", parent=CHECKOUT, fields={"kind": "Story", "estimate": 3}),
     Entry(
@@ -103,15 +106,27 @@ GITHUB: Sequence[Entry] = (
     Entry("Translate the order page", fields={"labels": ["i18n"]}),
     Entry("Search box ignores umlauts", by="mia", fields={"labels": ["search"]}),
     Entry("Measure time to interactive", fields={"labels": ["performance"]}),
-    Entry("Sanitise file names on upload", "Report came in through the security page.", fields={"labels": ["security"]}),
+    Entry(
+        "Sanitise file names on upload", "Report came in through the security page.", fields={"labels": ["security"]}
+    ),
     Entry("Right-to-left layout of the cart", fields={"labels": ["i18n", "design"]}),
     Entry("Print stylesheet for invoices", by="omar", fields={"labels": ["design"]}),
     Entry("Split the bundle by route", by="mia", fields={"labels": ["performance"]}),
 )
 
 LINEAR: Sequence[Entry] = (
-    Entry("Load test the order service", "Target: *300 orders a second*.", by="ravi", fields={"priority": 2, "status": "Todo"}),
-    Entry("Idempotency keys for payments", "One key per attempt.", by="omar", fields={"priority": 1, "status": "In Progress", "assignees": ["omar"]}),
+    Entry(
+        "Load test the order service",
+        "Target: *300 orders a second*.",
+        by="ravi",
+        fields={"priority": 2, "status": "Todo"},
+    ),
+    Entry(
+        "Idempotency keys for payments",
+        "One key per attempt.",
+        by="omar",
+        fields={"priority": 1, "status": "In Progress", "assignees": ["omar"]},
+    ),
     Entry("Move sessions to the shared cache", fields={"estimate": 5, "labels": ["backend"]}),
     Entry("Alert on stuck orders", by="ravi", fields={"priority": 2, "labels": ["operations"]}),
     Entry("Rotate the signing keys", fields={"due": "2027-01-15", "labels": ["security"]}),

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncer import plugins
-from syncer.cli.output import say, short
-from syncer.cli.reports import summary, tell_action, tell_hold, tell_parked
 from syncer.config import load
 from syncer.demo.backlog import GITHUB, JIRA, LINEAR, Entry
+from syncer.output import say, short
 from syncer.run import Report, Request, plan, sync
 from syncer.sdk.sandbox import Sandbox, serve
 from syncer.store import Store, items
+from syncer.telling import summary, tell_action, tell_hold, tell_parked
 from syncer.wiring import open_store, wire
 
 PORTS = {"jira": 0, "github": 0, "linear": 0}
@@ -60,7 +60,12 @@ def fill(box: Sandbox, entries: Sequence[Entry]) -> None:
 
 
 def write_config(path: Path, boxes: Mapping[str, Sandbox], urls: Mapping[str, str]) -> None:
-    lines = ["# Written by `syncer demo`: three sandboxes on this machine.", "[store]", 'url = "sqlite:///syncer.db"', ""]
+    lines = [
+        "# Written by `syncer demo`: three sandboxes on this machine.",
+        "[store]",
+        'url = "sqlite:///syncer.db"',
+        "",
+    ]
     for name, box in boxes.items():
         lines.append(f"[connections.{name}]")
         lines += [f'{key} = "{value}"' for key, value in box.options(urls[name]).items()]
@@ -70,7 +75,11 @@ def write_config(path: Path, boxes: Mapping[str, Sandbox], urls: Mapping[str, st
         lines.append(f'[people."{person}@acme.example"]')
         lines += [f'{name} = "{account}"' for name, account in known.items()]
         lines.append("")
-    lines += ["[syncs.roadmap]", f"connections = [{', '.join(repr(n) for n in boxes)}]".replace("'", '"'), 'every = "30s"']
+    lines += [
+        "[syncs.roadmap]",
+        f"connections = [{', '.join(repr(n) for n in boxes)}]".replace("'", '"'),
+        'every = "30s"',
+    ]
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write("\n".join(lines) + "\n")
@@ -79,7 +88,7 @@ def write_config(path: Path, boxes: Mapping[str, Sandbox], urls: Mapping[str, st
 def perform(*, keep: bool) -> int:
     """Play the demo; return its exit code."""
     if not keep:
-        with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as set_:
+        with tempfile.TemporaryDirectory() as scratch, stage(Path(scratch)) as set_:
             return _acts(set_)
     folder = Path("demo")
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -30,9 +30,7 @@ class Mirror:
     body: str
 
 
-def owed_mirrors(
-    link: Link, threads: Sequence[Thread], copies: Mapping[str, Ref], rules: Rules
-) -> list[Mirror]:
+def owed_mirrors(link: Link, threads: Sequence[Thread], copies: Mapping[str, Ref], rules: Rules) -> list[Mirror]:
     """Return the comments each copy still lacks, oldest first.
 
     Only origins are mirrored, from their own connection to every other copy.

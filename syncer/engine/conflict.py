@@ -66,9 +66,7 @@ def decide(
     return newest(contenders, rules, asked, name)
 
 
-def newest(
-    contenders: Sequence[Contender], rules: Rules, asked: Collection[tuple[str, str]], name: str
-) -> Verdict:
+def newest(contenders: Sequence[Contender], rules: Rules, asked: Collection[tuple[str, str]], name: str) -> Verdict:
     for one in contenders:
         if all(_certainly_after(one, other) for other in contenders if other is not one):
             return Won(one, "the newest edit wins")

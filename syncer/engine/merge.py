@@ -12,7 +12,7 @@ from syncer.engine.conflict import Contender
 from syncer.engine.state import Rules
 from syncer.engine.views import Reader, View, empty
 from syncer.links import Copy, Hold, Link, Origin, Owed
-from syncer.model import ABSENT, FIELDS, SET_FIELDS, TEXT_FIELDS, Delta, Edited, Native, Value
+from syncer.model import FIELDS, SET_FIELDS, TEXT_FIELDS, Absent, Delta, Edited, Native, Value
 from syncer.text.merge import merge as merge_text
 
 FLAP_RUNS = 10
@@ -199,20 +199,17 @@ def _reread(books: _Ledger, name: str, views: Sequence[View], at: Circumstances)
     if not books.link.digest or books.link.digest == at.digest or origin is None or name in SET_FIELDS:
         return
     source = next((v for v in views if v.connection == origin.connection), None)
-    if source is None or not source.based or source.base is ABSENT or name in TEXT_FIELDS:
+    if source is None or not source.based or isinstance(source.base, Absent) or name in TEXT_FIELDS:
         return
     if name in books.owed.get(origin.connection, {}) or source.base == books.agreed.get(name):
         return
-    assert not isinstance(source.base, type(ABSENT))
     _agree(books, name, source.base, origin, "the mapping changed", views, at, same=(source.connection,))
 
 
 # -- scalars and text --------------------------------------------------------------------------
 
 
-def _merge_edits(
-    books: _Ledger, name: str, edits: Sequence[View], views: Sequence[View], at: Circumstances
-) -> bool:
+def _merge_edits(books: _Ledger, name: str, edits: Sequence[View], views: Sequence[View], at: Circumstances) -> bool:
     """Take the edits of one field. Return False where nothing could be decided about it yet."""
     if not edits:
         return True
@@ -266,9 +263,7 @@ def _unpaid(books: _Ledger, name: str, edits: Sequence[View]) -> list[Contender]
     return [Contender(origin.connection, books.agreed.get(name), origin.at, origin.at, origin.who, settled=True)]
 
 
-def _merge_lines(
-    books: _Ledger, name: str, edits: Sequence[View], views: Sequence[View], at: Circumstances
-) -> bool:
+def _merge_lines(books: _Ledger, name: str, edits: Sequence[View], views: Sequence[View], at: Circumstances) -> bool:
     """Merge text line by line, each copy's edit against its own base. Return False on a conflict."""
     if name not in books.agreed:
         return False
@@ -355,11 +350,7 @@ def _agree(
 def _addressees(books: _Ledger, name: str, at: Circumstances) -> list[str]:
     """Return the copies a change of *name* is owed to; one that is down keeps its debts."""
     once = at.rules.rule(name).set_once
-    return [
-        c
-        for c in books.copies
-        if c != once and (c not in at.readers or at.readers[c].has(name))
-    ]
+    return [c for c in books.copies if c != once and (c not in at.readers or at.readers[c].has(name))]
 
 
 def _turned(
@@ -383,9 +374,7 @@ def _flaps(books: _Ledger, name: str, value: Value, at: Circumstances) -> bool:
 # -- first link and late joiners ----------------------------------------------------------------
 
 
-def _join(
-    books: _Ledger, name: str, joiners: Sequence[View], views: Sequence[View], at: Circumstances
-) -> None:
+def _join(books: _Ledger, name: str, joiners: Sequence[View], views: Sequence[View], at: Circumstances) -> None:
     """Bring copies without a base into the agreement (rule 11)."""
     if not joiners:
         return
@@ -453,9 +442,7 @@ def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstanc
         books.changed.append(Changed(name, agreed, after, origin, _edited_by(origin, name)))
 
 
-def _owe_elements(
-    books: _Ledger, view: View, after: frozenset[str], touched: frozenset[str], *, joined: bool
-) -> None:
+def _owe_elements(books: _Ledger, view: View, after: frozenset[str], touched: frozenset[str], *, joined: bool) -> None:
     scope = sets.union(touched, after) if joined else touched
     if not scope:
         return
@@ -474,9 +461,7 @@ def _note_lost_elements(books: _Ledger, view: View, after: frozenset[str]) -> No
         because = "added elsewhere at the same time, or owned elsewhere"
         books.overruled.append(Overruled(view.field, view.connection, _signed("-", kept), after, because))
     if dropped:
-        books.overruled.append(
-            Overruled(view.field, view.connection, _signed("+", dropped), after, "owned elsewhere")
-        )
+        books.overruled.append(Overruled(view.field, view.connection, _signed("+", dropped), after, "owned elsewhere"))
 
 
 def _signed(sign: str, names: frozenset[str]) -> str:
@@ -507,9 +492,7 @@ def hold_id(link: str, name: str) -> str:
     return "H" + hashlib.blake2b(f"{link}\0{name}".encode(), digest_size=5).hexdigest()
 
 
-def _keep_holding(
-    books: _Ledger, name: str, hold: Hold, views: Sequence[View], at: Circumstances
-) -> None:
+def _keep_holding(books: _Ledger, name: str, hold: Hold, views: Sequence[View], at: Circumstances) -> None:
     values = {v.connection: v.value for v in views}
     for view in views:
         if all(at.readers[v.connection].agrees(v, view.value) for v in views):

@@ -162,9 +162,7 @@ def _reason(link: Link, name: str, reasons: Mapping[str, str]) -> str:
     return f"{name} was changed on {origin.connection}" if origin else f"{name} is owed"
 
 
-def _creates(
-    link: Link, copies: Mapping[str, Copy], readers: Mapping[str, Reader], rules: Rules
-) -> list[Action]:
+def _creates(link: Link, copies: Mapping[str, Copy], readers: Mapping[str, Reader], rules: Rules) -> list[Action]:
     made: list[Action] = []
     for connection in rules.connections:
         if connection not in link.wants or connection in copies or connection not in readers:
@@ -221,5 +219,5 @@ def ordered(actions: Sequence[Action]) -> list[Action]:
 
     for action in creating.values():
         visit(action, frozenset({action.link}))
-    result += [a for a in actions if a.do != "create" and a.do != "comment"]
+    result += [a for a in actions if a.do not in {"create", "comment"}]
     return result + [a for a in actions if a.do == "comment"]

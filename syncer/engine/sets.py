@@ -50,9 +50,7 @@ def stacked(old: Delta | None, new: Delta, touched: Iterable[str]) -> Delta:
     touched = list(touched)
     if old is None:
         return new
-    return Delta(
-        union(difference(old.add, touched), new.add), union(difference(old.remove, touched), new.remove)
-    )
+    return Delta(union(difference(old.add, touched), new.add), union(difference(old.remove, touched), new.remove))
 
 
 def as_set(value: Value) -> frozenset[str]:

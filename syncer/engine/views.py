@@ -32,7 +32,7 @@ class Translator(Protocol):
 
 def empty(name: str, value: Value) -> bool:
     """Say whether a value says nothing, and so gives way on a first link."""
-    return value is None or value == "" or value == frozenset() or (name == "priority" and value == "none")
+    return value in {None, "", frozenset()} or (name == "priority" and value == "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,7 @@ class Reader:
             return None
         base = self._base(name, base_slice, agreed) if moved else (now if base_slice is not None else ABSENT)
         adds, removes = self._elements(name, now, base, natives, base_slice, rule)
-        if name in SET_FIELDS:
-            edited = moved and bool(adds or removes)
-        else:
-            edited = moved and now != base
+        edited = moved and (bool(adds or removes) if name in SET_FIELDS else now != base)
         return View(
             connection=self.connection,
             field=name,

@@ -147,9 +147,7 @@ def _tables(layer: Layer, key: str) -> Iterator[tuple[str, Mapping[str, object]]
         yield name, table
 
 
-def _refuse_unknown(
-    layer: Layer, at: tuple[str, ...], table: Mapping[str, object], known: Sequence[str]
-) -> None:
+def _refuse_unknown(layer: Layer, at: tuple[str, ...], table: Mapping[str, object], known: Sequence[str]) -> None:
     for key in table:
         if key not in known:
             raise layer.error((*at, key), f'unknown key "{key}".', choice(key, known))
@@ -165,9 +163,7 @@ def _shown(word: Word) -> str:
     return json.dumps(said, ensure_ascii=False)
 
 
-def _digest(
-    fields: Mapping[str, FieldTable], categories: Mapping[str, Mapping[str, str]], default_kind: str
-) -> str:
+def _digest(fields: Mapping[str, FieldTable], categories: Mapping[str, Mapping[str, str]], default_kind: str) -> str:
     said = {
         "fields": {name: [table.field, table.words] for name, table in fields.items()},
         "categories": categories,

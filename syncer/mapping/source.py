@@ -28,9 +28,7 @@ class Source:
     def error(self, keys: Sequence[str], message: str, fix: str | None = None) -> ConfigError:
         """Return the error for what stands under *keys* of this table."""
         path = (*self.at, *keys)
-        return ConfigError(
-            message, file=self.name, key=dotted(path) or None, line=line_of(self.text, path), fix=fix
-        )
+        return ConfigError(message, file=self.name, key=dotted(path) or None, line=line_of(self.text, path), fix=fix)
 
 
 def dotted(keys: Sequence[str]) -> str:

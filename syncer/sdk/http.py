@@ -29,7 +29,9 @@ from syncer.errors import (
     StaleError,
     UnavailableError,
 )
-from syncer.log import redact
+from syncer.log import hide, redact
+
+__all__ = ["Http", "hide", "redact", "retry_after"]
 
 Classify = Callable[[httpx.Response], ConnectorError | None]
 
@@ -132,8 +134,10 @@ class Http:
             )
         return path
 
-    async def get(self, path: str, **kwargs: Any) -> httpx.Response:
-        return await self.request("GET", path, **kwargs)
+    async def get(
+        self, path: str, *, params: Mapping[str, Any] | None = None, ok: frozenset[int] = frozenset()
+    ) -> httpx.Response:
+        return await self.request("GET", path, params=params, ok=ok)
 
     async def request(
         self,
@@ -198,9 +202,7 @@ class Http:
         sent_headers = {"User-Agent": "roadmap-syncer", **await self.headers(), **(headers or {})}
         self.setting.meter.request()
         try:
-            response = await self._client.request(
-                method, url, params=params, json=body, headers=sent_headers
-            )
+            response = await self._client.request(method, url, params=params, json=body, headers=sent_headers)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise UnavailableError(
                 f"cannot reach {urlsplit(self.base).netloc} ({redact(str(error)) or type(error).__name__})",

@@ -44,7 +44,7 @@ from syncer.sdk.memory_dialect import (
     table,
 )
 from syncer.sdk.memory_feed import Feed, Paging, cursor_of, since_of
-from syncer.sdk.memory_tracker import Crash, Fault, Row, Said, Tracker
+from syncer.sdk.memory_tracker import Crash, Fault, FaultKind, Row, Said, Tracker
 
 __all__ = [
     "BOT",
@@ -55,6 +55,7 @@ __all__ = [
     "STATUSES",
     "Crash",
     "Fault",
+    "FaultKind",
     "MemoryConnector",
     "MemoryPlugin",
     "MemorySettings",
@@ -77,7 +78,7 @@ class MemoryConnector:
 
     tracker: Tracker
     connection: str
-    paging: Paging = Paging()
+    paging: Paging = field(default_factory=Paging)
     split: bool = False
     find_lags: bool = False
     token: str | None = None
@@ -86,6 +87,7 @@ class MemoryConnector:
     # -- finding out -------------------------------------------------------------------------
 
     async def open(self) -> Place:
+        """Find the place as with a catalogue that knows it all: nothing is counted."""
         tracker = self.tracker
         self._ask("open")
         return Place(
@@ -242,9 +244,7 @@ class MemoryConnector:
 
     # -- comments ----------------------------------------------------------------------------
 
-    async def find_comment(
-        self, item: Address, marker: str, client_id: str, since: datetime
-    ) -> Comment | None:
+    async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
         self._ask("find_comment")
         said = (s for s in self.tracker.comments(item.ref.id) if not s.restricted)
         return next((self._comment(s) for s in said if s.marker == marker), None)
@@ -307,7 +307,8 @@ class MemoryConnector:
 
     def _ask(self, call: str) -> Fault | None:
         """Count the call, and let happen what happens before it takes effect."""
-        self.meter.request()
+        if call != "open":
+            self.meter.request()
         fault = self.tracker.strike(call)
         if self.tracker.down:
             raise UnavailableError("down", connection=self.connection, sent=False)

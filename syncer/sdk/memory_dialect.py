@@ -121,9 +121,7 @@ class Taken:
 
 
 def _are_texts(value: JSON) -> TypeGuard[Sequence[str]]:
-    return (
-        isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(v, str) for v in value)
-    )
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(v, str) for v in value)
 
 
 def _is_day(value: JSON) -> bool:

@@ -57,9 +57,7 @@ def base_out(base: Mapping[str, Native], seen: Native) -> dict[str, object]:
 
 
 def base_in(raw: Mapping[str, Any], seen: Native) -> dict[str, Native]:
-    return {
-        name: {k: seen.get(k) for k in part} if isinstance(part, list) else part for name, part in raw.items()
-    }
+    return {name: {k: seen.get(k) for k in part} if isinstance(part, list) else part for name, part in raw.items()}
 
 
 def account_out(account: Account | None) -> object:

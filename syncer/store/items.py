@@ -213,11 +213,15 @@ def ref_of_key(tx: sa.Connection, sync: str, connection: str, key: str) -> Ref |
 
 def count_here(tx: sa.Connection, sync: str, connection: str) -> int:
     """Return how many linked copies are believed to be on *connection*."""
-    query = sa.select(sa.func.count()).select_from(copies).where(
-        copies.c.sync == sync,
-        copies.c.connection == connection,
-        copies.c.link != "",
-        copies.c.state == str(State.HERE),
+    query = (
+        sa.select(sa.func.count())
+        .select_from(copies)
+        .where(
+            copies.c.sync == sync,
+            copies.c.connection == connection,
+            copies.c.link != "",
+            copies.c.state == str(State.HERE),
+        )
     )
     return int(tx.execute(query).scalar_one())
 

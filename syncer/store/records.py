@@ -113,7 +113,7 @@ def intact(tx: sa.Connection) -> bool:
     """Say whether nobody has changed or removed a line of the trail."""
     last = ""
     for row in tx.execute(sa.select(audit).order_by(audit.c.seq)):
-        said = "\0".join([last, row.sync, row.run, row.link, row.at, row.doc])
+        said = f"{last}\0{row.sync}\0{row.run}\0{row.link}\0{row.at}\0{row.doc}"
         if row.previous != last or row.hash != hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest():
             return False
         last = row.hash

@@ -10,8 +10,12 @@ metadata = sa.MetaData()
 _text, _int = sa.Text, sa.Integer
 
 
-def _column(name: str, type_: type[sa.types.TypeEngine[str]] | type[sa.types.TypeEngine[int]], *, key: bool = False) -> sa.Column[object]:
-    return sa.Column(name, type_, primary_key=key, nullable=False, server_default=None if key else ("0" if type_ is _int else ""))
+def _column(
+    name: str, type_: type[sa.types.TypeEngine[str] | sa.types.TypeEngine[int]], *, key: bool = False
+) -> sa.Column[object]:
+    return sa.Column(
+        name, type_, primary_key=key, nullable=False, server_default=None if key else ("0" if type_ is _int else "")
+    )
 
 
 meta = sa.Table("meta", metadata, _column("name", _text, key=True), _column("value", _text))

@@ -18,7 +18,7 @@ def canonical(markdown: str | None) -> str | None:
     """Return the one spelling of *markdown*, None for no words at all.
 
     Never raises, and `canonical(canonical(x)) == canonical(x)` for every x: what does not settle,
-    or is too hostile to parse (beyond 200,000 characters, nested too deep), keeps its own spelling.
+    or is too hostile to parse (beyond 100,000 characters, nested too deep), keeps its own spelling.
     """
     return _canonical(markdown) if markdown else None
 

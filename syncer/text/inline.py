@@ -15,9 +15,7 @@ Where: TypeAlias = Literal["paragraph", "heading", "cell"]
 
 _SPECIAL = re.compile(r"[\\`*_~\[\]<&!]")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_BLOCK_START = re.compile(
-    r"[-+*_](?=[ \t]|$)|-(?=[ \t]*-[ \t]*-[ \t-]*$)|#(?=#{0,5}(?:[ \t]|$))|>"
-)
+_BLOCK_START = re.compile(r"[-+*_](?=[ \t]|$)|-(?=[ \t]*-[ \t]*-[ \t-]*$)|#(?=#{0,5}(?:[ \t]|$))|>")
 _UNDERLINE = re.compile(r"[-|:=](?=[ \t|:=-]*$)")  # of a heading, or the ruler of a table
 _NUMBER = re.compile(r"(\d{1,9})([.)])(?=[ \t]|$)")
 _BOX = re.compile(r"\[[ xX]\](?:\s|$)")
@@ -25,11 +23,8 @@ _CLOSING_HASHES = re.compile(r"(^|[ \t])(#+)$")
 _AUTOLINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x20]*")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _TICKS = re.compile(r"`+")
-_PAIRS = {
-    "*": re.compile(r"\*(?=\S).*(?<=\S)\*", re.DOTALL),
-    "_": re.compile(r"(?<![^\W_])_(?=\S).*(?<=\S)_(?![^\W_])", re.DOTALL),
-    "~": re.compile(r"~(?=\S).*(?<=\S)~", re.DOTALL),
-}
+_OPENS = {"*": r"\*(?=\S)", "_": r"(?<![^\W_])_(?=\S)", "~": r"~(?=\S)"}
+_CLOSES = {"*": r"(?<=\S)\*", "_": r"(?<=\S)_(?![^\W_])", "~": r"(?<=\S)~"}
 _ORDER: tuple[Mark, ...] = ("strike", "strong", "em")
 # Line ends inside raw HTML, kept from the line-wise escapes; no other text holds control characters.
 _RAW_END = "\x00"
@@ -108,7 +103,7 @@ class _Line:
         self._words = "".join(_shape(span) for span in spans)
         self._links = "](" in self._words
         marked = any(span.marks for span in spans)
-        self._live = {char for char, pair in _PAIRS.items() if marked or pair.search(self._words)}
+        self._live = {char for char in "*_~" if marked or _pairs(self._words, char)}
 
     def text(self) -> str:
         self._write(0, len(self._spans), frozenset())
@@ -225,9 +220,7 @@ class _Line:
 
         return _SPECIAL.sub(escape, text)
 
-    def _is_live(  # noqa: PLR0911 -- one answer per character
-        self, match: re.Match[str], before: str, after: str, place: tuple[bool, bool, bool]
-    ) -> bool:
+    def _is_live(self, match: re.Match[str], before: str, after: str, place: tuple[bool, bool, bool]) -> bool:
         """Say whether Markdown would take the character for syntax where it stands."""
         in_link, first, last = place
         match match[0]:
@@ -253,6 +246,15 @@ class _Line:
     def _starts_like_a_block(self) -> bool:
         words = self._words
         return bool(_BOX.match(words)) or ("]:" in words and not words.startswith("[^"))
+
+
+def _pairs(words: str, char: str) -> bool:
+    """Say whether the literal *char* could open a mark and close it further on."""
+    if words.count(char) < 2:  # noqa: PLR2004 -- it takes two
+        return False
+    opener = re.search(_OPENS[char], words)
+    closers = [match.start() for match in re.finditer(_CLOSES[char], words)]
+    return opener is not None and bool(closers) and opener.start() < closers[-1]
 
 
 def _has(span: Span, mark: str) -> bool:

@@ -18,7 +18,7 @@ def merge(base: str, ours: str, theirs: str) -> str | None:
     Edits with an unchanged line between them merge; so do equal edits. `merge(b, x, y)` is
     `merge(b, y, x)`.
     """
-    if ours == theirs or theirs == base:
+    if theirs in (ours, base):
         return ours
     if ours == base:
         return theirs
@@ -58,6 +58,6 @@ def _kept(base: Lines, side: Lines) -> dict[int, int]:
 
 
 def _chosen(base: Lines, ours: Lines, theirs: Lines) -> Lines | None:
-    if ours == theirs or theirs == base:
+    if theirs in (ours, base):
         return ours
     return theirs if ours == base else None

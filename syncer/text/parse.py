@@ -37,7 +37,7 @@ from syncer.text.tree import (
     Text,
 )
 
-LONGEST = 200_000
+LONGEST = 100_000
 """Characters. Longer text is not parsed; the trackers allow 65,536 at most."""
 _DEEPEST = 60
 _OPEN: dict[str, Mark] = {"strong_open": "strong", "em_open": "em", "s_open": "strike"}
@@ -95,7 +95,7 @@ def _blocks(tokens: Iterator[Token], end: str) -> tuple[Block, ...]:
     return tuple(out)
 
 
-def _block(token: Token, tokens: Iterator[Token]) -> Block | None:  # noqa: PLR0911 -- one per token type
+def _block(token: Token, tokens: Iterator[Token]) -> Block | None:
     match token.type:
         case "paragraph_open":
             spans = _content(tokens)
@@ -199,7 +199,7 @@ def _spans(tokens: Sequence[Token]) -> Iterator[Span]:
             yield span
 
 
-def _leaf(token: Token, marks: Marks, link: Link | None) -> Span | None:  # noqa: PLR0911 -- one per type
+def _leaf(token: Token, marks: Marks, link: Link | None) -> Span | None:
     match token.type:
         case "text" | "text_special":
             text = CONTROL.sub("", token.content)
@@ -207,12 +207,12 @@ def _leaf(token: Token, marks: Marks, link: Link | None) -> Span | None:  # noqa
         case "code_inline":
             return CodeSpan(CONTROL.sub("", token.content), marks, link)
         case "softbreak":
-            return Break(False, marks, link)
+            return Break(hard=False, marks=marks, link=link)
         case "hardbreak":
-            return Break(True, marks, link)
+            return Break(hard=True, marks=marks, link=link)
         case "html_inline":
             if _LINE_BREAK.fullmatch(token.content):
-                return Break(True, marks, link)
+                return Break(hard=True, marks=marks, link=link)
             return RawInline(token.content, marks, link)
         case "image":
             target = _link(token)

@@ -166,8 +166,7 @@ def one_line(spans: Spans) -> Spans:
     if not any(isinstance(span, Break) for span in spans):
         return spans
     return tidy(
-        Text(" ", span.marks, span.link) if isinstance(span, Break) and not span.hard else span
-        for span in spans
+        Text(" ", span.marks, span.link) if isinstance(span, Break) and not span.hard else span for span in spans
     )
 
 

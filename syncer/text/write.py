@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from syncer.text.inline import inline
 from syncer.text.tree import (
@@ -58,7 +59,7 @@ def _touches(previous: Block | None, block: Block) -> bool:
     return (previous.start is None) == (block.start is None)
 
 
-def _block(block: Block, *, second: bool) -> list[str]:  # noqa: PLR0911 -- one per kind of block
+def _block(block: Block, *, second: bool) -> list[str]:
     match block:
         case Paragraph(spans):
             return inline(spans, "paragraph").split("\n")
@@ -79,10 +80,7 @@ def _block(block: Block, *, second: bool) -> list[str]:  # noqa: PLR0911 -- one 
 
 
 def _code(text: str, info: str) -> list[str]:
-    if "`" in info:
-        fence = _fence(_TILDES, text, "~")
-    else:
-        fence = _fence(_TICKS, text, "`")
+    fence = _fence(_TILDES, text, "~") if "`" in info else _fence(_TICKS, text, "`")
     body = text.split("\n") if text else []
     return [fence + info, *body, fence]
 
@@ -121,7 +119,7 @@ def _is_tight(item: Item) -> bool:
     blocks = item.blocks
     if item.done is not None and not (blocks and isinstance(blocks[0], Paragraph)):
         return not blocks
-    return all(_may_follow(a, b) for a, b in zip(blocks, blocks[1:], strict=False))
+    return all(_may_follow(a, b) for a, b in pairwise(blocks))
 
 
 def _may_follow(first: Block, second: Block) -> bool:

@@ -11,8 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from syncer_github import GitHub
-from syncer_github.sandbox import GitHubSandbox
 
 from syncer.connector import Connector, Place, Setting
 from syncer.model import (
@@ -28,6 +26,8 @@ from syncer.model import (
     client_id,
 )
 from syncer.sdk.sandbox import App, Call
+from syncer_github import GitHub
+from syncer_github.sandbox import GitHubSandbox
 from tests.contract.openapi import Contract, contracts
 
 START = datetime(2026, 11, 2, 15, 0, 30, 123_000, tzinfo=UTC)
@@ -127,10 +127,7 @@ class Bench:
             return []
         contract = Contract.load(folder / "github" / "openapi.trimmed.json", allow=UNDOCUMENTED)
         return [
-            line
-            for call in self.sandbox.wire.calls
-            for line in contract.check(_documented(call))
-            if _is_rest(call)
+            line for call in self.sandbox.wire.calls for line in contract.check(_documented(call)) if _is_rest(call)
         ]
 
 

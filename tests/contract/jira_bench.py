@@ -161,9 +161,7 @@ class Desk:
 
     async def write(self, record: Record, patch: Patch) -> list[Receipt]:
         address = Address(record.ref, record.key)
-        return [
-            await self.connector.update(address, step, record.fields) for step in self.connector.steps(patch)
-        ]
+        return [await self.connector.update(address, step, record.fields) for step in self.connector.steps(patch)]
 
     def draft(self, title: str, marker: str = "L0.abc", kind: str = "Task", **native: Any) -> Draft:
         patch = {"summary": title, "issuetype": {"name": kind}, **native}

@@ -185,8 +185,7 @@ class Desk:
 
     async def write(self, record: Record, patch: Patch) -> list[Receipt]:
         return [
-            await self.connector.update(address(record), step, record.fields)
-            for step in self.connector.steps(patch)
+            await self.connector.update(address(record), step, record.fields) for step in self.connector.steps(patch)
         ]
 
     async def change(self, key: str, **values: Any) -> Receipt:

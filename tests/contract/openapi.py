@@ -105,9 +105,7 @@ class Document:
                 says = item[method]
                 own = [self.deref(p) for p in (*shared, *says.get("parameters", ()))]
                 named = {(p["in"], p["name"]): p for p in own}
-                yield Operation(
-                    self, method, path, _pointer("paths", path, method), says, tuple(named.values())
-                )
+                yield Operation(self, method, path, _pointer("paths", path, method), says, tuple(named.values()))
 
 
 def _told(error: jsonschema.ValidationError) -> str:
@@ -249,9 +247,7 @@ def _query_wrongs(operation: Operation, query: Mapping[str, Sequence[str]]) -> I
             yield f"query parameter {name} is not documented"
 
 
-def _parameter_wrongs(
-    operation: Operation, parameter: Mapping[str, Json], values: Sequence[str]
-) -> Iterator[str]:
+def _parameter_wrongs(operation: Operation, parameter: Mapping[str, Json], values: Sequence[str]) -> Iterator[str]:
     schema = _resolved(operation.document, parameter.get("schema", {}))
     wrongs: list[str] = []
     for reading in _readings(schema, values):
@@ -350,9 +346,7 @@ def _body_pointer(operation: Operation, part: str, *keys: str) -> str:
     return pointer + _pointer("content", media, "schema")
 
 
-def _body_wrongs(
-    operation: Operation, direction: Direction, what: str, pointer: str, body: bytes
-) -> Iterator[str]:
+def _body_wrongs(operation: Operation, direction: Direction, what: str, pointer: str, body: bytes) -> Iterator[str]:
     try:
         value = json.loads(body)
     except ValueError:

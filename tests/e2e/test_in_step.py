@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from syncer.sdk.sandbox import Call
-from tests.e2e.office import NOTHING, TRACKERS, Office, during
+from tests.e2e.office import NOTHING, TRACKERS, Office, during, everywhere
 
 
 def backlog(office: Office, number: int) -> Counter[str]:
@@ -28,7 +28,7 @@ def test_a_first_sync_of_sixty_items_shows_each_once_everywhere_and_a_second_run
 
     assert first.code == 0, first.out + first.err
     assert first.doc["tally"]["created"] == 120
-    assert after_first == dict.fromkeys(TRACKERS, expected)
+    assert after_first == everywhere(expected)
     assert office.writes() == NOTHING
     assert max(office.requests().values()) <= 2, office.requests()
     assert (second.code, second.doc["outcome"]) == (0, "in_step")
@@ -37,7 +37,7 @@ def test_a_first_sync_of_sixty_items_shows_each_once_everywhere_and_a_second_run
 
 def test_edits_of_different_fields_on_three_sides_all_survive(office: Office) -> None:
     office.boxes["jira"].add("Pay in two taps", body="Old words.")
-    office.settled()
+    office.synced()
 
     office.edit("linear", "Pay in two taps", priority=1)
     office.edit("github", "Pay in two taps", body="New words.")
@@ -45,26 +45,26 @@ def test_edits_of_different_fields_on_three_sides_all_survive(office: Office) ->
     office.settled()
 
     shown = {tracker: office.show(tracker, "Pay in one tap") for tracker in TRACKERS}
-    assert {tracker: shown[tracker]["body"].strip() for tracker in TRACKERS} == dict.fromkeys(TRACKERS, "New words.")
+    assert {t: shown[t]["body"].strip() for t in TRACKERS} == everywhere("New words.")
     assert (shown["linear"]["priority"], shown["jira"]["priority"]) == (1, "Highest")
 
 
 def test_labels_added_on_two_sides_at_once_are_both_kept(office: Office) -> None:
     office.boxes["jira"].add("Guest checkout", labels=["roadmap"])
-    office.settled()
+    office.synced()
 
     office.edit("jira", "Guest checkout", labels=["roadmap", "payments"])
     office.edit("github", "Guest checkout", labels=["roadmap", "wallet"])
     office.settled()
 
-    for tracker in TRACKERS:
-        assert {"roadmap", "payments", "wallet"} <= set(office.show(tracker, "Guest checkout")["labels"]), tracker
+    labels = {t: set(office.show(t, "Guest checkout")["labels"]) for t in TRACKERS}
+    assert {t: {"roadmap", "payments", "wallet"} - labels[t] for t in TRACKERS} == everywhere(set())
 
 
 def test_an_edit_made_while_we_write_another_field_is_not_lost(office: Office) -> None:
     office.boxes["jira"].add("First", body="Old words.")
     office.boxes["jira"].add("Second", body="Old words.")
-    office.settled()
+    office.synced()
     edited: list[str] = []
 
     def edit(_: Call) -> None:
@@ -81,6 +81,6 @@ def test_an_edit_made_while_we_write_another_field_is_not_lost(office: Office) -
     office.settled()
 
     assert edited
-    for tracker in TRACKERS:
-        for title in ("First, renamed", "Second, renamed"):
-            assert office.show(tracker, title)["body"].strip() == "New words.", tracker
+    for title in ("First, renamed", "Second, renamed"):
+        bodies = {t: office.show(t, title)["body"].strip() for t in TRACKERS}
+        assert bodies == everywhere("New words.")

@@ -32,16 +32,12 @@ def bin_folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with our wheel; its dependencies are those of the environment under test."""
     home = tmp_path_factory.mktemp("installed")
     venv.create(home, with_pip=False, symlinks=True)
-    target = Path(
-        sysconfig.get_path("purelib", scheme="venv", vars={"base": str(home), "platbase": str(home)})
-    )
+    target = Path(sysconfig.get_path("purelib", scheme="venv", vars={"base": str(home), "platbase": str(home)}))
     # A path named in a .pth file is not searched for .pth files itself: our editable install stays out.
     (target / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n", encoding="utf-8")
     python = str(home / "bin" / "python")
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
-    subprocess.run(
-        [*install, "--no-index", "--ignore-installed", str(wheel)], check=True, capture_output=True
-    )
+    subprocess.run([*install, "--no-index", "--ignore-installed", str(wheel)], check=True, capture_output=True)
     return home / "bin"
 
 
@@ -77,9 +73,7 @@ def test_the_wheel_holds_mappings_type_marks_and_the_licence(wheel: Path) -> Non
 
 def test_the_installed_program_is_the_wheels_own(bin_folder: Path, tmp_path: Path) -> None:
     code = "import syncer, syncer_jira; print(syncer.__file__); print(syncer_jira.__file__)"
-    done = subprocess.run(
-        [bin_folder / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([bin_folder / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert all(line.startswith(str(bin_folder.parent)) for line in done.stdout.split())
 
@@ -87,9 +81,7 @@ def test_the_installed_program_is_the_wheels_own(bin_folder: Path, tmp_path: Pat
 def test_the_installed_program_reads_the_mappings_of_the_wheel(bin_folder: Path, tmp_path: Path) -> None:
     names = ["jira", "github", "linear"]
     code = f"from syncer.config import shipped_mapping as m; print([m(n).name for n in {names}])"
-    done = subprocess.run(
-        [bin_folder / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([bin_folder / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == str([f"the shipped {n}.toml" for n in names])
 

@@ -134,9 +134,7 @@ def test_comments_may_be_switched_off_and_on(tmp_path: Path, said: str, read: bo
 
 
 def test_one_name_stands_for_a_list_of_one(tmp_path: Path) -> None:
-    sync = loaded(tmp_path, THREE + SYNC + 'create = { from = "one" }\nwhere = { kind = "epic" }').syncs[
-        "roadmap"
-    ]
+    sync = loaded(tmp_path, THREE + SYNC + 'create = { from = "one" }\nwhere = { kind = "epic" }').syncs["roadmap"]
 
     assert (sync.create.from_, sync.create.in_, sync.where.kind) == (("one",), ("one", "two"), ("epic",))
 
@@ -149,9 +147,7 @@ def test_a_policy_that_is_not_said_is_no_policy(tmp_path: Path) -> None:
 
 
 def test_inline_words_lie_on_top_of_the_mapping_file(tmp_path: Path) -> None:
-    (tmp_path / "ours.toml").write_text(
-        '[fields.status]\nstarted = ["Doing", "Checking"]\ndone = "Shipped"\n'
-    )
+    (tmp_path / "ours.toml").write_text('[fields.status]\nstarted = ["Doing", "Checking"]\ndone = "Shipped"\n')
     text = THREE.replace('board = "A"', 'board = "A"\nmapping = "ours.toml"')
     config = loaded(tmp_path, text + '[connections.one.map.fields.status]\nreview = "Checking"\n')
 
@@ -342,9 +338,7 @@ IN_CONNECTION = [
 
 
 @pytest.mark.parametrize(("said", "key", "says"), IN_CONNECTION)
-def test_a_mistake_in_a_connection_is_named_with_its_key(
-    tmp_path: Path, said: str, key: str, says: str
-) -> None:
+def test_a_mistake_in_a_connection_is_named_with_its_key(tmp_path: Path, said: str, key: str, says: str) -> None:
     error = fault(tmp_path, f"[connections.c]\n{said}\n")
 
     assert error.key == f"connections.c.{key}"

@@ -43,9 +43,7 @@ def test_an_absolute_path_stays_as_it_is(tmp_path: Path) -> None:
         ("keyring:alone", "does not say keyring:service/user"),
     ],
 )
-def test_a_secret_that_cannot_be_had_is_named_by_its_reference(
-    tmp_path: Path, reference: str, says: str
-) -> None:
+def test_a_secret_that_cannot_be_had_is_named_by_its_reference(tmp_path: Path, reference: str, says: str) -> None:
     (tmp_path / "blank").write_text("\n")
 
     with pytest.raises(ConfigError, match=says):

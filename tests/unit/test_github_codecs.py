@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from syncer_github.codecs import BODY_MOST, codecs, fitted
-from syncer_github.steps import request_for, steps
 
 from syncer.model import Delta, Native, Patch, patched
+from syncer_github.codecs import BODY_MOST, codecs, fitted
+from syncer_github.steps import request_for, steps
 
 CODECS: Any = codecs(["good first issue", "in_progress"])
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from syncer_github.limits import is_githubs_own, refusal
 
 from syncer.errors import (
     ConnectorError,
@@ -14,6 +13,7 @@ from syncer.errors import (
     ProtocolError,
     RateLimitedError,
 )
+from syncer_github.limits import is_githubs_own, refusal
 
 NOW = datetime(2026, 11, 2, 15, 0, 0, tzinfo=UTC)
 RESET = str(int(NOW.timestamp()) + 120)
@@ -49,9 +49,7 @@ def test_a_limit_is_told_with_the_wait_it_asks_for(
 
 
 def test_any_other_403_is_a_matter_of_credentials() -> None:
-    error = said(
-        403, "Resource not accessible by personal access token", x_accepted_github_permissions="issues=write"
-    )
+    error = said(403, "Resource not accessible by personal access token", x_accepted_github_permissions="issues=write")
 
     assert isinstance(error, CredentialsError)
     assert "issues=write" in error.message

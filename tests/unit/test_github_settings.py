@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from syncer_github.settings import GitHubSettings
 
 

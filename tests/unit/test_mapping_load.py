@@ -136,9 +136,7 @@ def test_nothing_at_all_is_a_mapping_with_the_kind_task() -> None:
         ("fields = 3", "fields", 1, "must be a table"),
     ],
 )
-def test_a_mistake_is_named_with_file_key_line_and_a_way_out(
-    text: str, key: str, line: int, says: str
-) -> None:
+def test_a_mistake_is_named_with_file_key_line_and_a_way_out(text: str, key: str, line: int, says: str) -> None:
     error = fault(text)
 
     assert (error.file, error.key, error.line) == ("mappings/ours.toml", key, line)

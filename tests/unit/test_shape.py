@@ -58,11 +58,7 @@ def imported(path: Path) -> set[str]:
 
 
 def pure_modules() -> list[Path]:
-    return [
-        p
-        for p in modules()
-        if p.relative_to(ROOT).parts[0] == "syncer" and p.relative_to(ROOT).parts[1] in PURE
-    ]
+    return [p for p in modules() if p.relative_to(ROOT).parts[0] == "syncer" and p.relative_to(ROOT).parts[1] in PURE]
 
 
 def test_the_walk_sees_the_repository() -> None:

@@ -186,8 +186,7 @@ class GitHubSandbox:
                 "estimate": None,
                 "parent": None,
                 "comments": [
-                    {"id": str(r.id), "author": short[r.author], "body": r.body}
-                    for r in repo.remarks_on(issue.number)
+                    {"id": str(r.id), "author": short[r.author], "body": r.body} for r in repo.remarks_on(issue.number)
                 ],
                 "by": short[issue.author],
                 "url": f"{SITE}/{repo.full_name}/issues/{issue.number}",

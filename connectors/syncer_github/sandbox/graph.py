@@ -95,9 +95,7 @@ def _issue(world: World, repo: Repo, number: int) -> dict[str, Any]:
         "updatedAt": told(issue.updated),
         "author": {"__typename": "User", "login": issue.author, "url": f"{SITE}/{issue.author}"},
         "labels": lambda _, first: _connection([{"name": n} for n in world.names_on(repo, issue)], first),
-        "assignees": lambda _, first: _connection(
-            [{"login": a, "url": f"{SITE}/{a}"} for a in issue.assignees], first
-        ),
+        "assignees": lambda _, first: _connection([{"login": a, "url": f"{SITE}/{a}"} for a in issue.assignees], first),
         "issueType": {"name": issue.type} if issue.type else None,
     }
 

@@ -89,14 +89,10 @@ def remark_of(said: Mapping[str, Any]) -> str:
     body = said.get("body")
     if not isinstance(body, str) or not body.strip():
         message = "Body can't be blank"
-        raise invalid(
-            {"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": message}
-        )
+        raise invalid({"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": message})
     if len(body) > BODY_MOST:
         message = f"Body is too long (maximum is {BODY_MOST} characters)"
-        raise invalid(
-            {"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": message}
-        )
+        raise invalid({"resource": "IssueComment", "code": "unprocessable", "field": "data", "message": message})
     return body
 
 

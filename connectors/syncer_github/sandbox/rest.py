@@ -46,8 +46,7 @@ class Rest:
         ]
         for home in ("/repos/{owner}/{name}", "/repositories/{id:int}"):
             routes += [
-                Route(home + path, self._with(endpoint), methods=[method])
-                for method, path, endpoint in self._paths()
+                Route(home + path, self._with(endpoint), methods=[method]) for method, path, endpoint in self._paths()
             ]
         # Starlette answers 405 for a known path; GitHub has no such answer.
         return Starlette(routes=routes, exception_handlers={404: self._lost, 405: self._lost})
@@ -165,18 +164,14 @@ class Rest:
         repo = self._repo(request)
         return self.desk.answer(self._views(request).repository(repo))
 
-    def _list(
-        self, request: Request, repo: Repo, path: str, things: list[Any], view: Callable[[Any], Any]
-    ) -> Response:
+    def _list(self, request: Request, repo: Repo, path: str, things: list[Any], view: Callable[[Any], Any]) -> Response:
         home = f"{str(request.base_url).rstrip('/')}/repositories/{repo.id}{path}"
         shown, headers = paged(request, things, view, home)
         return self.desk.answer(shown, headers=headers)
 
     def labels(self, request: Request, _: dict[str, Any]) -> Response:
         repo, views = self._repo(request), self._views(request)
-        return self._list(
-            request, repo, "/labels", list(repo.labels.values()), lambda one: views.label(repo, one)
-        )
+        return self._list(request, repo, "/labels", list(repo.labels.values()), lambda one: views.label(repo, one))
 
     def assignees(self, request: Request, _: dict[str, Any]) -> Response:
         repo, views = self._repo(request), self._views(request)
@@ -280,9 +275,7 @@ class Rest:
         if state not in {None, "open", "closed"}:
             raise invalid({"resource": "Issue", "code": "invalid", "field": "state", "value": str(state)})
         if reason not in {None, *REASONS}:
-            raise invalid(
-                {"resource": "Issue", "code": "invalid", "field": "state_reason", "value": str(reason)}
-            )
+            raise invalid({"resource": "Issue", "code": "invalid", "field": "state_reason", "value": str(reason)})
         title, text = title_of(body, required=False), body_of(body)
         sets = self._checked_sets(body)
         if title is not None:

@@ -213,13 +213,7 @@ class World:
 
     def set_type(self, issue: Issue, name: str | None, by: str) -> None:
         if name != issue.type:
-            event = (
-                "issue_type_removed"
-                if name is None
-                else "issue_type_changed"
-                if issue.type
-                else "issue_type_added"
-            )
+            event = "issue_type_removed" if name is None else "issue_type_changed" if issue.type else "issue_type_added"
             issue.type = name
             self.note(issue, event, by)
 

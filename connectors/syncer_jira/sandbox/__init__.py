@@ -52,7 +52,7 @@ class JiraSandbox:
     issue within two seconds.
     """
 
-    def __init__(  # noqa: PLR0913 -- every knob is one honest difference between sites
+    def __init__(
         self,
         *,
         clock: Callable[[], datetime] | None = None,

@@ -24,8 +24,15 @@ _TOKEN = re.compile(
 _FORMATS = ("%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M", "%Y/%m/%d", "%Y-%m-%d")
 _RELATIVE = re.compile(r"([+-]?)(\d+)([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_ALIASES = {"id": "key", "issue": "key", "issuekey": "key", "type": "issuetype", "createddate": "created",
-            "updateddate": "updated", "due": "duedate"}
+_ALIASES = {
+    "id": "key",
+    "issue": "key",
+    "issuekey": "key",
+    "type": "issuetype",
+    "createddate": "created",
+    "updateddate": "updated",
+    "due": "duedate",
+}
 _TIMES = frozenset({"created", "updated"})
 _NAMES = frozenset({"project", "key", "labels", "status", "statuscategory", "issuetype", "priority", "assignee"})
 _ORDERS = frozenset({"created", "updated", "key", "priority", "status", "summary", "duedate", "rank"})

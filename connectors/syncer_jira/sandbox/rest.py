@@ -186,8 +186,7 @@ class Rest:
             raise RefusedError(404, "No project could be found with that key.")
         return 200, {
             "permissions": {
-                n: {"id": "1", "key": n, "name": n, "type": "PROJECT", "havePermission": self._may(n)}
-                for n in names
+                n: {"id": "1", "key": n, "name": n, "type": "PROJECT", "havePermission": self._may(n)} for n in names
             }
         }
 
@@ -335,8 +334,11 @@ class Rest:
         if not asked:
             raise RefusedError(400, "Missing 'transition' identifier")
         if asked not in exits:
-            raise RefusedError(400, f"It seems that you have tried to perform a workflow operation ({asked}) that "
-                               "is not valid for the current state of this issue.")
+            raise RefusedError(
+                400,
+                f"It seems that you have tried to perform a workflow operation ({asked}) that "
+                "is not valid for the current state of this issue.",
+            )
         target = exits[asked]
         fields = {"status": target.id, **self._screen_fields(body.get("fields") or {}, done=target.category == "done")}
         self.site.change(issue, fields, self.site.account(BOT))

@@ -311,5 +311,3 @@ def _chosen(fields: Shape, names: Collection[str]) -> Shape:
     if {"*all", "*navigable"} & set(names):
         return {k: v for k, v in fields.items() if f"-{k}" not in names}
     return {k: v for k, v in fields.items() if k in names}
-
-

@@ -16,7 +16,13 @@ BOT = "syncer"
 OTHER = "ATTIC"
 """A second project, to move issues to."""
 
-PEOPLE: Mapping[str, str] = {"jane": "Jane Doe", "omar": "Omar Haddad", "mia": "Mia Chen", "ravi": "Ravi Shah", BOT: "Syncer"}
+PEOPLE: Mapping[str, str] = {
+    "jane": "Jane Doe",
+    "omar": "Omar Haddad",
+    "mia": "Mia Chen",
+    "ravi": "Ravi Shah",
+    BOT: "Syncer",
+}
 PRIORITIES: Mapping[str, str] = {"1": "Highest", "2": "High", "3": "Medium", "4": "Low", "5": "Lowest"}
 RESOLUTIONS: Mapping[str, str] = {
     "10000": "Done",
@@ -246,9 +252,7 @@ class Site:
         now = self.tick()
         items = [self._item(k, issue.fields.get(k), v) for k, v in sorted(changed.items())]
         entry = Entry(str(self.number()), who, now, items)
-        return self.keep(
-            replace(issue, fields={**issue.fields, **changed}, updated=now, log=(*issue.log, entry))
-        )
+        return self.keep(replace(issue, fields={**issue.fields, **changed}, updated=now, log=(*issue.log, entry)))
 
     def _with_resolution(self, issue: Issue, fields: Fields) -> Fields:
         """The workflow's post functions: closing sets a resolution, reopening clears it."""

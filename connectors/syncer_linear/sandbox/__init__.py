@@ -22,7 +22,13 @@ BOT: Final = "syncer"
 PEOPLE: Final = ("jane", "omar", "mia", "ravi")
 OTHER: Final = "OPS"
 _MUTATION = re.compile(r"^\s*mutation\b", re.MULTILINE)
-_PLAIN: Final = {"title": "title", "body": "description", "priority": "priority", "due": "dueDate", "estimate": "estimate"}
+_PLAIN: Final = {
+    "title": "title",
+    "body": "description",
+    "priority": "priority",
+    "due": "dueDate",
+    "estimate": "estimate",
+}
 
 
 class LinearSandbox:

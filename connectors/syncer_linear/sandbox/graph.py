@@ -41,12 +41,8 @@ class Graph:
             "comment": lambda _, id=None: views.note(space.note(id or "")),  # noqa: A006 -- the schema's own name
             "teams": lambda _, **args: self._plain(space.teams.values(), args, team_facts, views.team),
             "users": lambda _, **args: self._users(args),
-            "workflowStates": lambda _, **args: self._plain(
-                space.states.values(), args, state_facts, views.state
-            ),
-            "issueLabels": lambda _, **args: self._plain(
-                space.labels.values(), args, label_facts, views.label
-            ),
+            "workflowStates": lambda _, **args: self._plain(space.states.values(), args, state_facts, views.state),
+            "issueLabels": lambda _, **args: self._plain(space.labels.values(), args, label_facts, views.label),
             "issues": lambda _, **args: self._issues(args),
             "comments": lambda _, **args: self._comments(args),
         }
@@ -54,23 +50,23 @@ class Graph:
     def _mutations(self) -> Mapping[str, Resolver]:
         space, views = self.space, self.views
         return {
-            "issueCreate": lambda _, input: self._done(issue=views.issue(space.create(input, self.me))),  # noqa: A006
-            "issueUpdate": lambda _, id, input: self._done(  # noqa: A006
+            "issueCreate": lambda _, input: self._done(issue=views.issue(space.create(input, self.me))),  # noqa: A006 -- the schema's own name
+            "issueUpdate": lambda _, id, input: self._done(  # noqa: A006 -- the schema's own name
                 issue=views.issue(space.update(space.issue(id), input, self.me))
             ),
-            "issueArchive": lambda _, id, trash=None: self._done(  # noqa: A006
+            "issueArchive": lambda _, id, trash=None: self._done(  # noqa: A006 -- the schema's own name
                 entity=views.issue(space.archive(space.issue(id), trash=bool(trash)))
             ),
-            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(space.issue(id)))),  # noqa: A006
-            "issueDelete": lambda _, id, **__: self._done(  # noqa: A006
+            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(space.issue(id)))),  # noqa: A006 -- the schema's own name
+            "issueDelete": lambda _, id, **__: self._done(  # noqa: A006 -- the schema's own name
                 entity=views.issue(space.archive(space.issue(id), trash=True))
             ),
-            "commentCreate": lambda _, input: self._done(comment=views.note(space.say(input, self.me))),  # noqa: A006
-            "commentUpdate": lambda _, id, input, **__: self._done(  # noqa: A006
+            "commentCreate": lambda _, input: self._done(comment=views.note(space.say(input, self.me))),  # noqa: A006 -- the schema's own name
+            "commentUpdate": lambda _, id, input, **__: self._done(  # noqa: A006 -- the schema's own name
                 comment=views.note(space.reword(space.note(id), input.get("body")))
             ),
-            "commentDelete": lambda _, id: self._done(entityId=space.unsay(id).id),  # noqa: A006
-            "issueLabelCreate": lambda _, input, **__: self._done(  # noqa: A006
+            "commentDelete": lambda _, id: self._done(entityId=space.unsay(id).id),  # noqa: A006 -- the schema's own name
+            "issueLabelCreate": lambda _, input, **__: self._done(  # noqa: A006 -- the schema's own name
                 issueLabel=views.label(space.add_label(input))
             ),
         }

@@ -29,7 +29,7 @@ def rewritten(markdown: str | None) -> str | None:
             lines.append(line.rstrip())
         else:
             lines.append(_line(line))
-    return "\n".join(lines).strip() or None
+    return "\n".join(lines).lstrip("\n").rstrip() or None
 
 
 def _line(line: str) -> str:

@@ -14,11 +14,24 @@ from syncer_linear.sandbox.workspace import Workspace
 SITE: Final = "https://linear.app/acme"
 View = dict[str, Any]
 _PRIORITIES: Final = ("No priority", "Urgent", "High", "Medium", "Low")
-_EMPTY_ISSUE: Final = (
-    "sortOrder prioritySortOrder subIssueSortOrder autoArchivedAt autoClosedAt slaType slaStartedAt "
-    "slaBreachesAt snoozedUntilAt integrationSourceType delegate externalUserCreator botActor project "
-    "projectMilestone cycle"
-).split()
+_EMPTY_ISSUE: Final = [
+    "sortOrder",
+    "prioritySortOrder",
+    "subIssueSortOrder",
+    "autoArchivedAt",
+    "autoClosedAt",
+    "slaType",
+    "slaStartedAt",
+    "slaBreachesAt",
+    "snoozedUntilAt",
+    "integrationSourceType",
+    "delegate",
+    "externalUserCreator",
+    "botActor",
+    "project",
+    "projectMilestone",
+    "cycle",
+]
 
 
 def iso(at: datetime | None) -> str | None:

@@ -41,7 +41,7 @@ class Workspace:
     notes: dict[str, Note] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     writes: int = 0
-    _last: datetime = datetime.min.replace(tzinfo=UTC)
+    _last: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
 
     def now(self) -> datetime:
         """Return a stamp in whole milliseconds, later than every one before."""

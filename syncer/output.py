@@ -14,7 +14,7 @@ SHOWN = 60
 
 
 def say(text: str = "", *, out: TextIO | None = None) -> None:
-    print(text, file=out or sys.stdout)  # noqa: T201 -- this is where results go
+    print(text, file=out or sys.stdout)
 
 
 def say_json(document: object) -> None:

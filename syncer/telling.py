@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from syncer.cli.output import clean, say, short
 from syncer.engine.plan import Action
 from syncer.links import Hold, Parked
+from syncer.output import clean, say, short
 from syncer.report import plain
 from syncer.run import Report
 

@@ -1,0 +1,52 @@
+"""The conformance suite: what every connector promises, as tests its author runs.
+
+Subclass `Conformance` in a test file and give it a `subject` fixture; `SandboxSubject` makes one from
+a plugin and a sandbox:
+
+    class TestAcme(Conformance):
+        @pytest.fixture
+        def subject(self) -> Subject:
+            clock = Clock()
+            return SandboxSubject(Acme(), AcmeSandbox(clock=clock), clock)
+
+Needs pytest; nothing of the program itself imports this.
+"""
+
+import pytest
+
+# Before the modules below are imported, or their failures would not show the values compared.
+pytest.register_assert_rewrite(
+    "syncer.sdk.testing.comments",
+    "syncer.sdk.testing.faults",
+    "syncer.sdk.testing.reading",
+    "syncer.sdk.testing.writing",
+)
+
+from syncer.sdk.testing.comments import Comments  # noqa: E402 -- see above
+from syncer.sdk.testing.desk import Desk, at_work  # noqa: E402 -- see above
+from syncer.sdk.testing.faults import Faults  # noqa: E402 -- see above
+from syncer.sdk.testing.ports import Clock, Counter, MemoryCatalogue  # noqa: E402 -- see above
+from syncer.sdk.testing.reading import Reading  # noqa: E402 -- see above
+from syncer.sdk.testing.subject import Mishap, Samples, SandboxSubject, Subject  # noqa: E402 -- see above
+from syncer.sdk.testing.writing import Writing  # noqa: E402 -- see above
+
+__all__ = [
+    "Clock",
+    "Comments",
+    "Conformance",
+    "Counter",
+    "Desk",
+    "Faults",
+    "MemoryCatalogue",
+    "Mishap",
+    "Reading",
+    "Samples",
+    "SandboxSubject",
+    "Subject",
+    "Writing",
+    "at_work",
+]
+
+
+class Conformance(Reading, Writing, Comments, Faults):
+    """All claims. pytest collects subclasses named Test..."""

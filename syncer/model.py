@@ -17,7 +17,7 @@ Native: TypeAlias = Mapping[str, JSON]
 
 
 class Absent(enum.Enum):
-    """The tracker has no such thing: never an edit, never a clearing. (`None` says that it is empty.)"""
+    """The tracker has no such thing: never an edit, never a clearing. `None` says that it is empty."""
 
     ABSENT = "absent"
 

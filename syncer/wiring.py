@@ -32,6 +32,13 @@ def open_store(config: Config) -> Store:
     if config.store.key is not None:
         key = resolve(config.store.key, base=config.base).get_secret_value().encode()
     url = config.store.url
+    if not url.startswith("sqlite:"):
+        raise ConfigError(
+            "only SQLite is supported yet.",
+            file=str(config.file),
+            key="store.url",
+            fix='Say url = "sqlite:///syncer.db".',
+        )
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
         url = f"sqlite:///{(config.base / url.removeprefix('sqlite:///')).resolve()}"
     return Store.open(url, key=key)

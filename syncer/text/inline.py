@@ -154,7 +154,7 @@ class _Line:
         start, at, stop, end = place
         before = self._neighbour(at - 1, done, last=True) if at > start else " "
         after = self._neighbour(stop, done, last=False) if stop < end else " "
-        worded = any(char.isalnum() or char in "_" for char in (before, after))
+        worded = any(char.isalnum() or char == "_" for char in (before, after))
         self.doubtful = self.doubtful or worded or not (before and after) or bool(done - {"link"})
         chars = {"strike": "~~", "strong": "**", "em": "*" if worded else "_"}[mark]
         self._pieces.append(chars)

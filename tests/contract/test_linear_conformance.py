@@ -1,4 +1,4 @@
-"""The Linear connector keeps what every connector promises, in this process and over a socket."""
+"""The Linear connector keeps what every connector promises; what is lost on the way, over a socket too."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Iterator
 import pytest
 
 from syncer.sdk.sandbox import serve
-from syncer.sdk.testing import Clock, Conformance, SandboxSubject, Subject
+from syncer.sdk.testing import Clock, Conformance, Faults, SandboxSubject
 from syncer_linear import Linear
 from syncer_linear.sandbox import LinearSandbox
 
 
 class TestLinear(Conformance):
-    @pytest.fixture(params=["within", "socket"])
-    def subject(self, request: pytest.FixtureRequest) -> Iterator[Subject]:
+    @pytest.fixture
+    def subject(self) -> SandboxSubject:
+        clock = Clock()
+        return SandboxSubject(Linear(), LinearSandbox(clock=clock), clock)
+
+
+class TestLinearOverASocket(Faults):
+    @pytest.fixture
+    def subject(self) -> Iterator[SandboxSubject]:
         clock = Clock()
         sandbox = LinearSandbox(clock=clock)
-        if request.param == "within":
-            yield SandboxSubject(Linear(), sandbox, clock)
-            return
         with serve(sandbox.wire) as url:
             yield SandboxSubject(Linear(), sandbox, clock, url=url)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from syncer.errors import CredentialsError, NotFoundError, ProtocolError, RateLimitedError, UnavailableError
-from syncer.model import Address, Missing, Ref, State, client_id
+from syncer.model import Address, Missing, Page, Ref, State, client_id
 from syncer.sdk.sandbox import Fault
 from tests.contract.linear_bench import START, address, desk, draft, opened
 
@@ -130,8 +131,7 @@ async def test_the_cursor_waits_for_the_last_page() -> None:
 
         cursors = []
         with pytest.raises(UnavailableError):
-            async for page in d.connector.changes(None):
-                cursors.append(page.cursor)
+            await _gather(cursors, d.connector.changes(None))
 
     assert cursors == [None]
 
@@ -425,3 +425,8 @@ async def test_find_answers_by_client_id_alone() -> None:
     assert found.ref == made.ref == Ref("linear", "issue", client_id("L0.abc"))
     assert found.own
     assert found.marker is None
+
+
+async def _gather(cursors: list[str | None], pages: AsyncIterator[Page]) -> None:
+    async for page in pages:
+        cursors.append(page.cursor)  # noqa: PERF401 -- what came before a failure must be kept

@@ -141,6 +141,7 @@ def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[
     """Keep what was decided in one transaction: agreed, owed, audit, bases. Then say what is due."""
     actions: list[Action] = []
     links: list[Link] = []
+    unspoken: list[Link] = []
     rows: list[Row] = []
     entries: list[Entry] = []
     holds: list[Hold] = []
@@ -153,7 +154,6 @@ def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[
         held = frozenset(h.field for h in result.holds)
         reasons = {c.field: c.because for c in result.changed}
         planned = plan(result.link, result.copies, session.readers(), session.rules, reasons, held)
-        links.append(planned.link)
         rows += [_row_after(before[c], copy) for c, copy in result.copies.items()]
         entries += _entries(result, before)
         holds += result.holds
@@ -167,10 +167,14 @@ def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[
         talk_actions, found = _talk(session, batch, planned.link)
         mirrored += found
         due_talk, _ = _due(session, batch, id_, talk_actions)
-        actions += due + due_talk
+        # Comments are no field with debts: a link is restless until none of its mirrors is missing.
+        (unspoken if talk_actions else links).append(planned.link)
+        up = session.readers()
+        actions += due + [a for a in due_talk if a.connection in up]
     with session.store.write() as tx:
         items.save_rows(tx, session.sync, [r for r in rows if r.copy.ref.connection not in session.down])
         items.save_links(tx, session.sync, links)
+        items.save_links(tx, session.sync, unspoken, dirty=True)
         append(tx, session.sync, session.run, session.clock(), entries)
         for hold in holds:
             journal.hold(tx, session.sync, hold)
@@ -298,11 +302,7 @@ def _talk(session: Session, batch: Batch, link: Link) -> tuple[list[Action], lis
         mirrors.setdefault(remark.thread, {})[remark.comment.ref.connection] = remark.comment.ref.id
     origins = [r for r in remarks if not r.mirror and r.comment.ref not in ours]
     told = [Thread(r.thread, link.id, r.comment, mirrors.get(r.thread, {})) for r in origins]
-    copies = {
-        c: row.copy.ref
-        for c, row in rows.items()
-        if row.copy.state is State.HERE and c in session.lives and c not in session.down
-    }
+    copies = {c: row.copy.ref for c, row in rows.items() if row.copy.state is State.HERE}
     actions = [
         Action(
             do="comment",

@@ -48,6 +48,15 @@ def _redact_event(_: object, __: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+def _redacted(render: structlog.types.Processor) -> structlog.types.Processor:
+    """Return *render* with its line redacted: secrets lie in lists and errors, too."""
+
+    def line(log: Any, name: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401 -- structlog's own type
+        return redact(str(render(log, name, event)))
+
+    return line
+
+
 def setup(*, form: Literal["console", "json"] = "console", level: str = "info", stream: TextIO | None = None) -> None:
     """Send log events to *stream* (stderr), one a line."""
     out = stream or sys.stderr
@@ -64,7 +73,7 @@ def setup(*, form: Literal["console", "json"] = "console", level: str = "info", 
         else structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=24)
     )
     structlog.configure(
-        processors=[*shared, last],
+        processors=[*shared, _redacted(last)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(file=out),
         cache_logger_on_first_use=False,

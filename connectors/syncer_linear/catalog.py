@@ -59,30 +59,34 @@ class Catalog:
 
     api: Api
     setting: Setting
+    _facts: dict[str, Any] = field(default_factory=dict)
     _lists: dict[str, list[Node]] = field(default_factory=dict)
     _unknown: set[str] = field(default_factory=set)
 
     def reopen(self) -> None:
         """Look at the ages of what is kept again."""
+        self._facts.clear()
         self._lists.clear()
         self._unknown.clear()
 
     async def viewer(self, *, fresh: bool = False) -> Viewer:
         name = f"viewer:{self._whose()}"
-        held: Any = None if fresh else self.setting.catalogue.get(name)
+        held: Any = None if fresh else self._known(name)
         if held is None:
             held = await self.api.ask(PREFLIGHT, {}, again=True)
             self.setting.catalogue.put(name, held)
+        self._facts[name] = held
         return _viewer(held)
 
     async def team(self, *, fresh: bool = False) -> Team:
         """Return our team. Raises NotFoundError, naming the teams there are, where it is not among them."""
         wanted = self.setting.options.team
         name = f"team:{wanted}:{self._whose()}"
-        held: Any = None if fresh else self.setting.catalogue.get(name)
+        held: Any = None if fresh else self._known(name)
         if held is None:
             held = await self._find_team(wanted)
             self.setting.catalogue.put(name, held)
+        self._facts[name] = held
         return _team(held)
 
     async def _find_team(self, wanted: str) -> Node:
@@ -196,6 +200,9 @@ class Catalog:
             self._lists[name] = list(held)
             return self._lists[name]
         return self._keep(name, await self._all(operation))
+
+    def _known(self, name: str) -> Any:  # noqa: ANN401 -- the JSON border
+        return self._facts.get(name) or self.setting.catalogue.get(name)
 
     def _keep(self, name: str, nodes: list[Node]) -> list[Node]:
         self._lists[name] = nodes

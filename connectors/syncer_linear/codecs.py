@@ -14,6 +14,15 @@ from syncer_linear.catalog import Label, WorkflowState, chosen_label, chosen_sta
 PRIORITIES: Final = (0, 1, 2, 3, 4)
 """None, urgent, high, medium, low: zero is no priority, not the lowest."""
 
+_NEAREST: Final[Mapping[str, Sequence[str]]] = {
+    "triage": ("backlog", "unstarted"),
+    "backlog": ("unstarted",),
+    "unstarted": ("backlog",),
+    "started": ("unstarted",),
+    "duplicate": ("canceled",),
+}
+"""What a team without a state of that type says instead: not every team has triage."""
+
 
 def codecs(states: Sequence[WorkflowState], labels: Sequence[Label], *, estimates: bool) -> Mapping[str, Codec]:
     """Return the codecs of a team; one that does not estimate has no `estimate`."""
@@ -70,12 +79,17 @@ def _status(now: Native) -> Word:
 def _write_status(states: Sequence[WorkflowState]) -> Callable[[Word, Native, Sequence[Word]], Patch]:
     def write(wanted: Word, now: Native, _: Sequence[Word]) -> Patch:
         if "state" not in wanted:
-            return {"state": {"type": wanted.get("type")}}
+            return {"state": {"type": _nearest_type(states, wanted.get("type"))}}
         # As the team spells it, so that the answer shows what was sent.
         known = chosen_state(states, {"name": wanted["state"]})
         return {"state": {"name": known.name if known else wanted["state"]}}
 
     return write
+
+
+def _nearest_type(states: Sequence[WorkflowState], wanted: JSON) -> JSON:
+    offered = {state.type for state in states}
+    return next((near for near in (wanted, *_NEAREST.get(str(wanted), ())) if near in offered), wanted)
 
 
 def _priority(now: Native) -> Word:

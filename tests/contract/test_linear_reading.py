@@ -129,7 +129,7 @@ async def test_the_cursor_waits_for_the_last_page() -> None:
             d.sandbox.add(f"Issue {n}")
         d.sandbox.wire.faults.append(Fault("before", skip=1, times=50))
 
-        cursors = []
+        cursors: list[str | None] = []
         with pytest.raises(UnavailableError):
             await _gather(cursors, d.connector.changes(None))
 

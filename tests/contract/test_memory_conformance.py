@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 
 from syncer.connector import Connector
-from syncer.sdk.memory import BOT, NATIVES, Fault, FaultKind, MemoryConnector, Paging, Tracker
+from syncer.errors import RejectedError, UnavailableError
+from syncer.model import Address, Delta, Draft, Edited, Missing, Ref, State, client_id
+from syncer.sdk.memory import BOT, NATIVES, Crash, Fault, FaultKind, MemoryConnector, Paging, Tracker
 from syncer.sdk.testing import Clock, Conformance, Counter, Mishap, Samples, Subject
 
 WRITES = "create|update|comment"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @dataclass
@@ -142,3 +149,179 @@ class TestMemory(Conformance):
 
 def test_our_account_is_nobody_else() -> None:
     assert BOT.id not in Tracker("any", clock=Clock()).people
+
+
+# -- what only this connector can do: go wrong on purpose --------------------------------------
+
+
+@dataclass
+class Bench:
+    """A tracker, its connector, and a draft to create."""
+
+    tracker: Tracker
+    clock: Clock
+    connector: MemoryConnector
+
+    @property
+    def draft(self) -> Draft:
+        return Draft("issue", {"headline": "Ours"}, MARKER, client_id(MARKER))
+
+    def address(self, record: str) -> Address:
+        return Address(Ref("memory", "issue", record), self.tracker.row(record).key)
+
+    async def listed(self, cursor: str | None = None) -> list[str]:
+        pages = [page async for page in self.connector.changes(cursor)]
+        return [r.ref.id for page in pages for r in page.records]
+
+
+def bench(paging: Paging | None = None, **tracker: Any) -> Bench:
+    clock = Clock()
+    made = Tracker("bench", clock=clock, **tracker)
+    return Bench(made, clock, MemoryConnector(made, "memory", paging=paging or Paging()))
+
+
+MARKER = "Lmemory.0123456789abcdef01234567"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("kind", "kept"), [("crash_before", 0), ("crash_after", 1)])
+async def test_a_crash_is_caught_by_nobody(kind: FaultKind, kept: int) -> None:
+    there = bench(faults=[Fault(kind, "create")])
+
+    with pytest.raises(Crash):
+        await there.connector.create(there.draft)
+
+    assert not issubclass(Crash, Exception)
+    assert len(there.tracker.rows()) == there.tracker.creates == kept
+
+
+@pytest.mark.anyio
+async def test_a_create_sent_twice_makes_two_records_where_ids_are_not_ours() -> None:
+    there = bench()
+
+    await there.connector.create(there.draft)
+    await there.connector.create(there.draft)
+
+    assert there.tracker.creates == len(there.tracker.rows()) == 2
+
+
+@pytest.mark.anyio
+async def test_a_field_can_be_dropped_without_a_word() -> None:
+    there = bench(faults=[Fault("drop", "update", field="tags")])
+    record = there.tracker.add("Old")
+
+    receipt = await there.connector.update(
+        there.address(record), {"headline": "New", "tags": Delta(frozenset({"a"}))}, {}
+    )
+
+    assert receipt.record is not None
+    assert (receipt.record.fields["headline"], receipt.record.fields["tags"]) == ("New", [])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("kind", "sent"), [("before", False), ("sent", True), ("after", True)])
+async def test_what_may_have_happened_is_told_honestly(kind: FaultKind, *, sent: bool) -> None:
+    there = bench(faults=[Fault(kind, "create")])
+
+    with pytest.raises(UnavailableError) as caught:
+        await there.connector.create(there.draft)
+
+    assert caught.value.sent is sent
+    assert there.tracker.creates == (kind == "after")
+
+
+@pytest.mark.anyio
+async def test_a_tracker_that_is_down_says_so_to_every_call() -> None:
+    there = bench()
+    there.tracker.down = True
+
+    for call in (there.connector.open(), there.connector.create(there.draft), there.listed()):
+        with pytest.raises(UnavailableError) as caught:
+            await call
+        assert not caught.value.sent
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_listing_that_lags_shows_a_record_later_and_loses_none(*, newest_first: bool) -> None:
+    there = bench(Paging(size=2, newest_first=newest_first), lag=timedelta(seconds=30))
+    first = there.tracker.add("First")
+    there.clock.forward(40)
+    second = there.tracker.add("Second")
+
+    pages = [page async for page in there.connector.changes(None)]
+    there.clock.forward(31)
+    later = await there.listed(pages[-1].cursor)
+
+    assert [r.ref.id for page in pages for r in page.records] == [first]
+    assert second in later
+
+
+@pytest.mark.anyio
+async def test_a_path_through_the_workflow_can_break_half_way() -> None:
+    moves = {"Next": ["Doing"], "Doing": ["Checking"], "Checking": ["Shipped"]}
+    there = bench(moves=moves, faults=[Fault("crash_before", "transition", skip=1)])
+    record = there.tracker.add("Moved", stage="Next")
+
+    with pytest.raises(Crash):
+        await there.connector.update(there.address(record), {"stage": "Shipped"}, {})
+
+    assert there.tracker.row(record).fields["stage"] == "Checking"
+
+
+@pytest.mark.anyio
+async def test_a_word_without_a_way_to_it_is_rejected() -> None:
+    there = bench(moves={"Next": ["Doing"]})
+    record = there.tracker.add("Stuck", stage="Next")
+
+    with pytest.raises(RejectedError):
+        await there.connector.update(there.address(record), {"stage": "Shipped"}, {})
+
+    assert there.tracker.row(record).fields["stage"] == "Next"
+
+
+@pytest.mark.anyio
+async def test_history_says_who_and_when() -> None:
+    there = bench()
+    record = there.tracker.add("Old")
+    there.clock.forward(10)
+    there.tracker.edit(record, by="u-bob", headline="New")
+
+    edited = await there.connector.history(there.address(record), frozenset({"title", "body"}))
+
+    assert edited == {"title": Edited(there.clock(), "u-bob")}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("act", "state"),
+    [("remove", State.GONE), ("move", State.MOVED), ("hide", State.UNREACHABLE)],
+)
+async def test_what_is_not_here_says_why_and_leaves_the_listing(act: str, state: State) -> None:
+    there = bench()
+    record = there.tracker.add("Leaving")
+    getattr(there.tracker, act)(record)
+
+    [found] = (await there.connector.get([there.address(record)])).values()
+
+    assert found.state is state
+    assert isinstance(found, Missing)
+    assert await there.listed() == []
+
+
+def test_stamps_are_as_coarse_as_the_tracker() -> None:
+    there = bench(resolution=timedelta(minutes=1))
+
+    row = there.tracker.row(there.tracker.add("Stamped"))
+
+    assert (row.updated.second, row.updated.microsecond) == (0, 0)
+    assert there.clock() - row.updated < timedelta(minutes=1)
+
+
+def test_the_first_spelling_of_a_label_is_everybodys() -> None:
+    there = bench(folds_labels=True)
+    there.tracker.add("First", tags=["Bug"])
+
+    second = there.tracker.add("Second", tags=["bug", "BUG", "web"])
+
+    assert there.tracker.row(second).fields["tags"] == ["Bug", "web"]

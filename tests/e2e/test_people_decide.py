@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.e2e.office import NOTHING, TRACKERS, Office, everywhere
+import pytest
+
+from syncer.sdk.sandbox import Fault
+from tests.e2e.office import NOTHING, TRACKERS, Office, everywhere, until
 
 
 def bodies(office: Office, tracker: str, title: str) -> list[str]:
@@ -59,3 +62,32 @@ def test_a_comment_is_mirrored_once_with_its_author_and_a_restricted_one_stays(o
     (other,) = [b for b in after["jira"] if "design is ready" in b]
     assert "mia" in other.lower()
     assert office.writes() == NOTHING
+
+
+@pytest.mark.parametrize("tracker", ["jira", "github"])
+def test_a_comment_that_never_arrived_is_sent_again_when_surely_absent(office: Office, tracker: str) -> None:
+    key = office.boxes["linear"].add("Checkout")
+    office.boxes["linear"].say(key, "The design is ready.", by="mia")
+    office.boxes[tracker].wire.faults.append(Fault("before", path=r".*/comments?", method="POST"))
+
+    first = office.run("sync")
+    until(lambda: office.run("sync").code == 0)
+    office.synced()
+
+    assert first.code == 1, first.out
+    assert {t: len(bodies(office, t, "Checkout")) for t in TRACKERS} == everywhere(1)
+
+
+def test_a_comment_written_while_a_tracker_is_away_reaches_it_later(office: Office) -> None:
+    office.boxes["jira"].add("Checkout")
+    office.synced()
+    office.boxes["jira"].say(office.key("jira", "Checkout"), "The design is ready.", by="mia")
+    token = office.environ["GITHUB_TOKEN"]
+
+    office.environ["GITHUB_TOKEN"] = "not-the-token"
+    away = office.run("sync")
+    office.environ["GITHUB_TOKEN"] = token
+    office.settled()
+
+    assert away.code == 1
+    assert {t: len(bodies(office, t, "Checkout")) for t in TRACKERS} == everywhere(1)

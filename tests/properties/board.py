@@ -42,6 +42,7 @@ class Board:
     mappings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     paging: Mapping[str, Paging] = field(default_factory=dict)
     split: frozenset[str] = frozenset()
+    lagging: frozenset[str] = frozenset()
     store: Store = field(default_factory=Store.memory)
     settle_wait: float = 60.0
 
@@ -64,7 +65,12 @@ class Board:
         return Spoke(
             name=name,
             connect=lambda setting: MemoryConnector(
-                tracker, setting.connection, paging=paging, split=name in self.split, meter=setting.meter
+                tracker,
+                setting.connection,
+                paging=paging,
+                split=name in self.split,
+                find_lags=name in self.lagging,
+                meter=setting.meter,
             ),
             options=None,
             tables=self.tables(name),

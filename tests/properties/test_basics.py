@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from syncer.sdk.memory import Crash
+from syncer.sdk.memory_tracker import Fault
 from tests.properties.board import board
 
 
@@ -41,3 +45,31 @@ def test_edits_of_different_fields_on_three_sides_all_survive() -> None:
     for name, tracker in b.trackers.items():
         native = tracker.row(b.counterpart("a", one, name)).fields
         assert (native["headline"], native["stage"], native["rank"]) == ("New", "Doing", "P1")
+
+
+def test_a_comment_whose_mirror_never_left_is_mirrored_later() -> None:
+    b = board()
+    one = b.trackers["a"].add("One")
+    b.sync()
+    b.trackers["a"].say(one, "Words")
+    b.trackers["b"].faults.append(Fault("crash_before", "comment"))
+    with pytest.raises(Crash):
+        b.sync()
+
+    b.settle()
+
+    assert [len(t.comments()) for t in b.trackers.values()] == [1, 1, 1]
+
+
+def test_a_comment_waits_for_a_connection_that_is_down() -> None:
+    b = board()
+    one = b.trackers["a"].add("One")
+    b.sync()
+    b.trackers["a"].say(one, "Words")
+    b.trackers["c"].down = True
+    b.sync()
+    b.trackers["c"].down = False
+
+    b.sync()
+
+    assert [len(t.comments()) for t in b.trackers.values()] == [1, 1, 1]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -42,11 +43,14 @@ class Promises(RuleBasedStateMachine):
         self.number = 0
 
     @initialize(
-        bare=st.booleans(), newest=st.booleans(), client_ids=st.booleans(), late=st.booleans(), coarse=st.booleans()
+        bare=st.booleans(),
+        newest=st.booleans(),
+        client_ids=st.booleans(),
+        late=st.booleans(),
+        coarse=st.booleans(),
+        lag=st.sampled_from([0, 20]),
     )
-    def begin(self, *, bare: bool, newest: bool, client_ids: bool, late: bool, coarse: bool) -> None:
-        from datetime import timedelta  # noqa: PLC0415 -- only here
-
+    def begin(self, *, bare: bool, newest: bool, client_ids: bool, late: bool, coarse: bool, lag: int) -> None:
         options = {
             "a": {"bare": ("create", "update") if bare else (), "late": ("status",) if late else ()},
             "b": {"statuses": LOSSY, "resolution": timedelta(seconds=1) if coarse else timedelta(milliseconds=1)},
@@ -55,6 +59,10 @@ class Promises(RuleBasedStateMachine):
         self.b = board(NAMES, options=options, limits=RULES)
         self.b.paging = {"c": Paging(size=3, newest_first=newest, repeats=True), "a": Paging(size=2)}
         self.b.split = frozenset({"a"})
+        if lag:
+            for name in ("a", "b"):
+                self.b.trackers[name].lag = timedelta(seconds=lag)
+            self.b.lagging = frozenset({"a", "b"})
 
     # -- people --------------------------------------------------------------------------------
 
@@ -193,5 +201,6 @@ TestPromises.settings = settings(
     stateful_step_count=60 if DEEP else 25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate] if os.environ.get("SYNCER_QUICK") else list(Phase),
     database=None,
 )

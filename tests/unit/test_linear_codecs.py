@@ -92,6 +92,12 @@ def test_a_status_type_is_left_for_the_team_to_choose_within() -> None:
     assert shows({"id": "s3", "name": "In Review", "type": "started"}, patch["state"])
 
 
+def test_a_team_without_triage_says_backlog_or_what_comes_nearest() -> None:
+    patch = _codec("status").write({"type": "triage"}, NOW, [])
+
+    assert patch == {"state": {"type": "unstarted"}}
+
+
 def test_a_fractional_priority_reads_as_the_whole_number_it_is() -> None:
     assert _codec("priority").word({"priority": 2.0}) == {"priority": 2}
     assert type(_codec("priority").word({"priority": 2.0})["priority"]) is int

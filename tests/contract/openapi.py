@@ -249,13 +249,11 @@ def _query_wrongs(operation: Operation, query: Mapping[str, Sequence[str]]) -> I
 
 def _parameter_wrongs(operation: Operation, parameter: Mapping[str, Json], values: Sequence[str]) -> Iterator[str]:
     schema = _resolved(operation.document, parameter.get("schema", {}))
-    wrongs: list[str] = []
-    for reading in _readings(schema, values):
-        validator = operation.document.dialect(schema)
-        wrongs = [e.message for e in validator.iter_errors(reading)]
-        if not wrongs:
-            return
-    for text in wrongs:
+    validator = operation.document.dialect(schema)
+    wrongs = [[e.message for e in validator.iter_errors(r)] for r in _readings(schema, values)]
+    if [] in wrongs:
+        return
+    for text in wrongs[0]:
         yield f"{parameter['in']} parameter {parameter['name']}: {text}"
 
 

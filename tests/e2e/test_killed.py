@@ -50,7 +50,7 @@ def test_a_kill_right_after_a_create_does_not_create_again(office: Office, track
     assert office.writes() == NOTHING
 
 
-@pytest.mark.parametrize("tracker", TRACKERS)
+@pytest.mark.parametrize("tracker", ["github", "linear"])
 def test_a_kill_right_after_a_comment_does_not_comment_again(office: Office, tracker: str) -> None:
     home = home_of(tracker)
     key = office.boxes[home].add("Pay with a wallet")
@@ -84,7 +84,7 @@ def test_a_create_the_search_does_not_show_yet_is_waited_for(tmp_path: Path) -> 
         assert {t: office.titles(t)["Pay with a wallet"] for t in TRACKERS} == everywhere(1)
 
 
-@pytest.mark.parametrize("tracker", ["jira", "github"])
+@pytest.mark.parametrize("tracker", ["jira"])
 def test_a_create_that_never_arrived_is_sent_again_when_surely_absent(office: Office, tracker: str) -> None:
     office.boxes[home_of(tracker)].add("Pay with a wallet")
     office.boxes[tracker].wire.faults.append(Fault("before", path=r".*/issues?", method="POST"))

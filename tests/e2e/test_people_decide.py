@@ -64,7 +64,7 @@ def test_a_comment_is_mirrored_once_with_its_author_and_a_restricted_one_stays(o
     assert office.writes() == NOTHING
 
 
-@pytest.mark.parametrize("tracker", ["jira", "github"])
+@pytest.mark.parametrize("tracker", ["github"])
 def test_a_comment_that_never_arrived_is_sent_again_when_surely_absent(office: Office, tracker: str) -> None:
     key = office.boxes["linear"].add("Checkout")
     office.boxes["linear"].say(key, "The design is ready.", by="mia")

@@ -27,7 +27,7 @@ demo: $(STAMP)
 	$(BIN)/syncer demo
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2 -m "not soak" --ignore tests/bench
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak" --ignore tests/bench
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

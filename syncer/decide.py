@@ -234,7 +234,10 @@ def _field_errors(
     for error in errors:
         id_ = parked_id(link, error.connection, error.field)
         old = known.get(id_)
-        attempts = old.attempts + 1 if old else 1
+        # One attempt a run that is due, however many rounds look at it.
+        waits = old is not None and old.next_try > now
+        attempts = (old.attempts if waits else old.attempts + 1) if old else 1
+        later = now + min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP)
         row = rows.get(error.connection)
         fresh[id_] = Parked(
             id=id_,
@@ -245,7 +248,7 @@ def _field_errors(
             kind="field",
             error=f"{error.message} ({error.connection}:{row.copy.key})" if row else error.message,
             attempts=attempts,
-            next_try=now + min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP),
+            next_try=old.next_try if old is not None and waits else later,
         )
     stale = [p.id for p in known.values() if p.kind == "field" and p.id not in fresh]
     return list(fresh.values()), [i for i in stale if _connection_up(session, known[i])]

@@ -64,7 +64,7 @@ async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
 
 async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, started: datetime) -> None:
     """After a complete listing: what was not in it is asked for by id, and only then believed gone."""
-    if seen == 0 and had > 0:
+    if seen == 0 and had > 0 and "empty" not in session.allowed:
         session.emptied[live.name] = had
         return
     with session.store.write() as tx:

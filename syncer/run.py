@@ -50,13 +50,14 @@ class Spoke:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """One sync with all it needs, whoever configured it. `redact` applies to texts for `disclosed` places."""
+    """One sync with all it needs, whoever configured it. `redact` applies to texts for `disclosed` places. `file` is what a person wrote it in."""
 
     rules: Rules
     spokes: tuple[Spoke, ...]
     people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     settle_wait: float = 60.0
     redact: tuple[str, ...] = ()
+    file: str | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -120,7 +121,7 @@ async def plan(store: Store, wiring: Wiring, request: Request) -> Report:
     async with _session(shadow, wiring, request) as session:
         started = session.clock()
         await _look(session, request)
-        actions = _chosen(ordered(await decide(session)), request)
+        actions = await _due(session, request)
         guards = _guards(session, actions, request)
         report = _report(session, request, started, actions, guards)
     shadow.close()
@@ -136,12 +137,10 @@ async def _perform(session: Session, request: Request, progress: Progress) -> tu
     for round_ in range(ROUNDS):
         if round_:
             await _read_new(session)
-        actions = _chosen(ordered(await decide(session)), request)
-        if not _listed_everything(session):
-            actions = [a for a in actions if a.do != "create"]
-        if not actions:
-            break
+        actions = await _due(session, request)
         guards = _guards(session, [*done, *actions], request)
+        if not actions and not guards:
+            break
         if guards:
             return [*done, *actions], guards
         ended = await _apply(session, actions, progress)
@@ -172,6 +171,15 @@ async def _read_new(session: Session) -> None:
             await reread(session, live, unread)
         except ConnectorError as error:
             session.lose(live.name, error)
+
+
+async def _due(session: Session, request: Request) -> list[Action]:
+    """Decide, and return what is to be written now, in order."""
+    actions = _chosen(ordered(await decide(session)), request)
+    if _listed_everything(session):
+        return actions
+    log.warning("creates.waiting", reason="a connection has never been listed completely")
+    return [a for a in actions if a.do != "create"]
 
 
 def _listed_everything(session: Session) -> bool:
@@ -248,7 +256,7 @@ async def _session(store: Store, wiring: Wiring, request: Request) -> AsyncItera
     connectors: list[Connector] = []
     try:
         await asyncio.gather(*(_open(session, wiring, s, shelves[s.name], connectors) for s in wiring.spokes))
-        session.rules = _disclosed(session)
+        session.rules = _disclosed(session, wiring)
         yield session
     finally:
         for connector in connectors:
@@ -306,7 +314,7 @@ def _redactor(wiring: Wiring, connection: str) -> Callable[[str], str] | None:
     return redact
 
 
-def _disclosed(session: Session) -> Rules:
+def _disclosed(session: Session, wiring: Wiring) -> Rules:
     """Refuse a sync from a private to a public place that nobody agreed to (never silently thinned)."""
     rules = session.rules
     public = frozenset(n for n, live in session.lives.items() if not live.place.private)
@@ -316,6 +324,7 @@ def _disclosed(session: Session) -> Rules:
         if private:
             raise ConfigError(
                 f"{name} is public and {private[0]} is private: say what may be shown there.",
+                file=wiring.file,
                 key=f"syncs.{rules.sync}.disclose",
                 connection=name,
                 fix=f'Add disclose = {{ to = ["{name}"] }} to [syncs.{rules.sync}].',

@@ -68,6 +68,7 @@ def wire(config: Config, sync: Sync) -> Wiring:
         spokes=spokes,
         people=config.people,
         settle_wait=sync.settle_wait,
+        file=str(config.file),
         redact=sync.disclose.redact if sync.disclose is not None else (),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from syncer.engine.state import Rules
 from syncer.mapping.load import Layer, load
 from syncer.mapping.schema import Tables
-from syncer.model import FIELDS, Value
+from syncer.model import FIELDS, Address, Draft, Native, Patch, Receipt, Value
 from syncer.run import Report, Request, Spoke, Wiring, plan, sync
 from syncer.sdk.memory import MemoryConnector, Paging, Tracker, table
 from syncer.store import Store, items
@@ -30,6 +30,22 @@ class Clock:
 
     def pass_(self, **span: float) -> None:
         self.now += timedelta(**span)
+
+
+class Unhurried(MemoryConnector):
+    """Gives way around its writes, as a connector on a network does: workers interleave."""
+
+    async def create(self, draft: Draft) -> Receipt:
+        await asyncio.sleep(0)
+        receipt = await MemoryConnector.create(self, draft)
+        await asyncio.sleep(0)
+        return receipt
+
+    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
+        await asyncio.sleep(0)
+        receipt = await MemoryConnector.update(self, address, patch, now)
+        await asyncio.sleep(0)
+        return receipt
 
 
 @dataclass
@@ -64,7 +80,7 @@ class Board:
         paging = self.paging.get(name, Paging())
         return Spoke(
             name=name,
-            connect=lambda setting: MemoryConnector(
+            connect=lambda setting: Unhurried(
                 tracker,
                 setting.connection,
                 paging=paging,

@@ -16,6 +16,8 @@ from syncer.sdk.memory_tracker import Fault
 from tests.properties.board import Board, board
 
 NAMES = ("a", "b", "c")
+ITEMS = 3
+"""Few, so that edits meet on the same item."""
 SCALARS: Mapping[str, tuple[str | None, ...]] = {
     "headline": (),
     "stage": ("Inbox", "Next", "Doing", "Checking", "Shipped", "Dropped"),
@@ -66,6 +68,7 @@ class Promises(RuleBasedStateMachine):
 
     # -- people --------------------------------------------------------------------------------
 
+    @precondition(lambda self: len(self.home) < ITEMS)
     @rule(at=connections)
     def add(self, at: str) -> None:
         self.number += 1
@@ -88,7 +91,17 @@ class Promises(RuleBasedStateMachine):
     @precondition(lambda self: self.home)
     @rule(data=st.data(), at=connections, field=st.sampled_from(sorted(SCALARS)))
     def edit(self, data: st.DataObject, at: str, field: str) -> None:
+        self._edit(data, data.draw(st.sampled_from(sorted(self.home))), at, field)
+
+    @precondition(lambda self: self.home)
+    @rule(data=st.data(), field=st.sampled_from(sorted(SCALARS)))
+    def collide(self, data: st.DataObject, field: str) -> None:
+        """People change one field of one item on all sides before the next poll."""
         title = data.draw(st.sampled_from(sorted(self.home)))
+        for at in data.draw(st.permutations(NAMES)):
+            self._edit(data, title, at, field)
+
+    def _edit(self, data: st.DataObject, title: str, at: str, field: str) -> None:
         record = self._copies(title).get(at)
         if record is None:
             return

@@ -46,8 +46,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
             say("\t".join(line))
         return
     from rich.console import Console  # noqa: PLC0415 -- Rich only where it is seen
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 -- the same
+    from rich.text import Text  # noqa: PLC0415 -- the same
 
     shown = Table(*headings, box=None, pad_edge=False, header_style="bold")
     for line in lines:

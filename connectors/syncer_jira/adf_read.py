@@ -82,6 +82,11 @@ def _attr(node: Node, name: str) -> str:
     return "" if value is None or isinstance(value, bool | list | Mapping) else CONTROL.sub("", str(value))
 
 
+def _own_text(node: Node) -> str:
+    text = node.get("text")
+    return CONTROL.sub("", text) if isinstance(text, str) else ""
+
+
 def _number(node: Node, name: str, default: int) -> int:
     try:
         return int(float(_attr(node, name)))
@@ -113,10 +118,10 @@ def _paragraph(nodes: Sequence[Node]) -> Iterator[Block]:
 
 
 def _raw_block(nodes: Sequence[Node]) -> str | None:
-    if not nodes or not str(nodes[0].get("text", "")).startswith(_RAW_BLOCK):
+    if not nodes or not _own_text(nodes[0]).startswith(_RAW_BLOCK):
         return None
-    lines = ("\n" if node.get("type") == "hardBreak" else str(node.get("text", "")) for node in nodes)
-    return CONTROL.sub("", "".join(lines).replace(HIDDEN, "")).strip()
+    lines = ("\n" if node.get("type") == "hardBreak" else _own_text(node) for node in nodes)
+    return "".join(lines).replace(HIDDEN, "").strip()
 
 
 def _block(node: Node, depth: int) -> Iterator[Block]:  # noqa: C901, PLR0912 -- one case per node type
@@ -135,8 +140,8 @@ def _block(node: Node, depth: int) -> Iterator[Block]:  # noqa: C901, PLR0912 --
         case "taskList":
             yield from _tasks(_content(node), depth)
         case "codeBlock":
-            text = "".join(str(child.get("text", "")) for child in _content(node))
-            yield Code(CONTROL.sub("", text), " ".join(_attr(node, "language").split()))
+            text = "".join(_own_text(child) for child in _content(node))
+            yield Code(text, " ".join(_attr(node, "language").split()))
         case "rule":
             yield Rule()
         case "table":
@@ -235,11 +240,11 @@ def _span(node: Node) -> Iterator[Span]:
     marks, link = _marks(node)
     kind = node.get("type")
     if kind == "text" and "code" in _mark_types(node):
-        text = " ".join(CONTROL.sub("", str(node.get("text", ""))).split("\n"))
+        text = _own_text(node).replace("\n", " ")
         if text:
             yield CodeSpan(text, marks, link)
     elif kind == "text":
-        yield from _words(CONTROL.sub("", str(node.get("text", ""))), marks, link)
+        yield from _words(_own_text(node), marks, link)
     elif kind == "hardBreak":
         yield Break(hard=True, marks=marks, link=link)
     elif kind == "inlineCard":
@@ -324,6 +329,6 @@ def _all_words(node: Node) -> str:
     stack: list[Node] = [node]
     while stack:
         node = stack.pop()
-        out.append(str(node.get("text", "")) or _said(node))
+        out.append(_own_text(node) or _said(node))
         stack += reversed(_content(node))
-    return " ".join(CONTROL.sub("", word) for word in out if word)
+    return " ".join(word for word in out if word)

@@ -60,7 +60,7 @@ class Api:
 
     async def read(self, operation: Operation, variables: Mapping[str, Any]) -> Node:
         """Return the operation's root object; may be sent more than once."""
-        return (await self.ask(operation, variables, again=True))[operation.root]  # type: ignore[no-any-return]
+        return (await self.ask(operation, variables, again=True))[operation.root]  # type: ignore[no-any-return]  # the JSON border
 
     async def pages(
         self, operation: Operation, variables: Mapping[str, Any], size: int = LARGEST_PAGE

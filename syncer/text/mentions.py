@@ -15,13 +15,15 @@ QUIET = "\u200b"
 
 _LIVE = re.compile(
     r"""(?x)
-      (?<!\w) @ (?P<name> [A-Za-z0-9] [\w-]* (?:/[A-Za-z0-9][\w-]*)? )
-    | \# (?P<number> \d+ )
+      (?<![^\W_]) @ (?P<name> [A-Za-z0-9] [\w-]* (?:/[A-Za-z0-9][\w-]*)? )
+    | (?<!&) \# (?P<number> \d+ )
     | (?<!\w) [Gg][Hh]- (?P<issue> \d+ )
     """
 )
+_SUSPECT = re.compile(r"[@#&]|[Gg][Hh]-")  # an entity, too, can be read as `@`
 _OWNER = re.compile(r"(?:[\w.-]+/)?[\w.-]*\Z")
-_LONGEST_OWNER = 141
+_LONGEST_SUSPECT = re.compile(r"[@#&]|[Gg][Hh]-")  # an entity, too, can be read as `@`
+_OWNER = 141
 _QUIETED = re.compile(rf"(?:(?<=[@#])|(?<=\bGH-)){QUIET}+", re.IGNORECASE)
 _OUTSIDE_TAGS = re.compile(r"<!--.*?(?:-->|\Z)|<[^>]*>|([^<]+)", re.DOTALL)
 
@@ -32,7 +34,7 @@ def neutralise(markdown: str, keep: frozenset[str] = frozenset()) -> str:
     *keep* holds them as written ("@bob", "acme/web#12"); case does not matter. Code and URLs are
     left alone. What changes comes back in canonical spelling, and has the same canonical form.
     """
-    if not _LIVE.search(markdown):
+    if not _SUSPECT.search(markdown):
         return markdown
     kept = frozenset(word.casefold() for word in keep)
 

@@ -43,7 +43,7 @@ async def test_a_created_issue_carries_its_marker_from_the_first_moment() -> Non
 
     assert receipt.record == record
     assert (record.marker, record.own) == ("L1.abc", True)
-    assert d.place.codecs["body"].read(record.fields) == "Text"  # type: ignore[union-attr]
+    assert d.place.codecs["body"].read(record.fields) == "Text"  # type: ignore[union-attr]  # a Plain codec, as the place says
     assert len(d.sandbox.wire.writes()) == 1
 
 

@@ -207,11 +207,10 @@ class Promises(RuleBasedStateMachine):
                 assert have == tags, (title, name)
 
 
-DEEP = os.environ.get("SYNCER_DEEP") == "1"
 TestPromises = Promises.TestCase
 TestPromises.settings = settings(
-    max_examples=600 if DEEP else 40,
-    stateful_step_count=60 if DEEP else 25,
+    max_examples=60,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate] if os.environ.get("SYNCER_QUICK") else list(Phase),

@@ -15,6 +15,8 @@ Z = "\u200b"
         ("hi @bob", f"hi @{Z}bob"),
         ("@org/team, please", f"@{Z}org/team, please"),
         ("(@bob) @bob's **@amy**", f"(@{Z}bob) @{Z}bob's **@{Z}amy**"),
+        ("_@bob_", f"_@{Z}bob_"),
+        ("&#64;bob &commat;amy", f"@{Z}bob @{Z}amy"),
         ("fixes #12", f"fixes #{Z}12"),
         ("#12 and owner/repo#3", f"#{Z}12 and owner/repo#{Z}3"),
         ("GH-4", f"GH-{Z}4"),

@@ -50,7 +50,10 @@ class Spoke:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """One sync with all it needs, whoever configured it. `redact` applies to texts for `disclosed` places. `file` is what a person wrote it in."""
+    """One sync with all it needs, whoever configured it.
+
+    `redact` applies to texts for disclosed places; `file` is what a person wrote all this in.
+    """
 
     rules: Rules
     spokes: tuple[Spoke, ...]

@@ -12,7 +12,7 @@ from syncer.engine.conflict import Contender
 from syncer.engine.state import Rules
 from syncer.engine.views import Reader, View, empty
 from syncer.links import Copy, Hold, Link, Origin, Owed
-from syncer.model import FIELDS, SET_FIELDS, TEXT_FIELDS, Absent, Delta, Edited, Native, Value
+from syncer.model import FIELDS, SET_FIELDS, TEXT_FIELDS, Absent, Delta, Edited, Native, State, Value
 from syncer.text.merge import merge as merge_text
 
 FLAP_RUNS = 10
@@ -146,6 +146,8 @@ def merge(link: Link, copies: Mapping[str, Copy], at: Circumstances) -> Merged:
 
 
 def _merge_field(books: _Ledger, name: str, at: Circumstances) -> None:
+    if _quiet(books, name, at):
+        return
     views = _views(books, name, at)
     if not views:
         return
@@ -163,6 +165,20 @@ def _merge_field(books: _Ledger, name: str, at: Circumstances) -> None:
     if not _merge_edits(books, name, [v for v in views if v.edited], views, at):
         return
     _join(books, name, [v for v in views if not v.based], views, at)
+
+
+def _quiet(books: _Ledger, name: str, at: Circumstances) -> bool:
+    """Say whether nobody moved the field, so that there is nothing to read or to decide."""
+    if name not in books.agreed or name in at.holds or books.link.digest != at.digest:
+        return False
+    for connection, reader in at.readers.items():
+        copy = books.copies.get(connection)
+        if copy is None or copy.state is not State.HERE or not reader.has(name):
+            continue
+        base = copy.base.get(name)
+        if base is None or any(copy.seen.get(native) != said for native, said in base.items()):
+            return False
+    return True
 
 
 def _views(books: _Ledger, name: str, at: Circumstances) -> list[View]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_MARKER = re.compile(r"\s*<!--[ \t]*syncer:([A-Za-z0-9.]+)[ \t]*-->")
+_MARKER = re.compile(r"<!--[ \t]*syncer:([A-Za-z0-9.]+)[ \t]*-->")
 _ALLOWED = re.compile(r"[A-Za-z0-9.]+")
 
 

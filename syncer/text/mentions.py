@@ -22,8 +22,7 @@ _LIVE = re.compile(
 )
 _SUSPECT = re.compile(r"[@#&]|[Gg][Hh]-")  # an entity, too, can be read as `@`
 _OWNER = re.compile(r"(?:[\w.-]+/)?[\w.-]*\Z")
-_LONGEST_SUSPECT = re.compile(r"[@#&]|[Gg][Hh]-")  # an entity, too, can be read as `@`
-_OWNER = 141
+_LONGEST_OWNER = 141
 _QUIETED = re.compile(rf"(?:(?<=[@#])|(?<=\bGH-)){QUIET}+", re.IGNORECASE)
 _OUTSIDE_TAGS = re.compile(r"<!--.*?(?:-->|\Z)|<[^>]*>|([^<]+)", re.DOTALL)
 
@@ -45,7 +44,8 @@ def neutralise(markdown: str, keep: frozenset[str] = frozenset()) -> str:
         doc = parse_strictly(markdown)
     except TooHostileError:
         return silence(markdown)
-    return write(Doc(tuple(_block(block, silence) for block in doc.blocks)))
+    silent = Doc(tuple(_block(block, silence) for block in doc.blocks))
+    return markdown if silent == doc else write(silent)
 
 
 def live(markdown: str) -> frozenset[str]:

@@ -96,7 +96,7 @@ async def test_a_status_may_be_said_by_name_or_by_type() -> None:
         named = await d.change(key, status={"state": "in review"})
         typed = await d.change(key, status={"type": "started"})
 
-    assert [r.record.fields["state"]["name"] for r in (named, typed) if r.record] == ["In Review", "In Progress"]  # type: ignore[call-overload,index]
+    assert [r.record.fields["state"]["name"] for r in (named, typed) if r.record] == ["In Review", "In Progress"]  # type: ignore[call-overload,index]  # the contract says so
 
 
 async def test_an_unknown_status_is_refused_with_those_there_are() -> None:

@@ -191,3 +191,49 @@ def test_a_deleted_copy_is_never_recreated() -> None:
     b.sync(full=True)
 
     assert [len(t.records()) for t in b.trackers.values()] == [1, 0, 1]
+
+
+def test_a_connection_that_is_down_keeps_its_debts() -> None:
+    b = board()
+    one = b.trackers["a"].add("One", tags=["x"])
+    b.sync()
+    b.trackers["c"].down = True
+    b.trackers["a"].edit(one, headline="New", tags=["y"])
+    b.sync()
+    b.sync()
+    b.trackers["c"].down = False
+
+    b.sync()
+
+    native = b.trackers["c"].row(b.counterpart("a", one, "c")).fields
+    assert (native["headline"], native["tags"]) == ("New", ["y"])
+
+
+def test_an_older_edit_that_comes_late_does_not_win() -> None:
+    b = board()
+    one = b.trackers["a"].add("One")
+    b.sync()
+    b.trackers["c"].down = True
+    b.trackers["c"].edit(b.counterpart("a", one, "c"), headline="Older")
+    b.clock.pass_(minutes=5)
+    b.trackers["a"].edit(one, headline="Newer")
+    b.sync()
+    b.trackers["c"].down = False
+
+    b.sync()
+
+    assert {t.row(b.counterpart("a", one, n)).fields["headline"] for n, t in b.trackers.items()} == {"Newer"}
+
+
+def test_a_listing_that_lags_behind_our_own_write_is_not_believed() -> None:
+    b = board(options={"b": {"lag": timedelta(seconds=30)}})
+    one = b.trackers["a"].add("One")
+    b.sync()
+    b.clock.pass_(minutes=5)
+    b.sync()
+    b.trackers["a"].edit(one, headline="New")
+    b.sync()
+
+    b.sync(full=True)
+
+    assert {t.row(b.counterpart("a", one, n)).fields["headline"] for n, t in b.trackers.items()} == {"New"}

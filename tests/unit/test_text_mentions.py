@@ -87,3 +87,7 @@ def test_other_zero_width_spaces_stay() -> None:
 
 def test_a_text_too_deep_to_parse_is_silenced_all_the_same() -> None:
     assert live(neutralise(">" * 500 + " @bob")) == frozenset()
+
+
+def test_a_text_with_nothing_to_silence_keeps_its_own_spelling() -> None:
+    assert neutralise("# Title #\n\n* a & b") == "# Title #\n\n* a & b"

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
-import click
 import typer
 
 from syncer import log
@@ -26,6 +25,9 @@ from syncer.errors import (
     UnavailableError,
     UnsafePlanError,
 )
+
+# Newer Typer brings a click of its own; both name the base of usage errors only by inheritance.
+UsageError = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
 
 IN_STEP, TROUBLE, USAGE, PERSON, BUSY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -63,7 +65,7 @@ def _globals(
 ) -> None:
     level = log_level or os.environ.get("SYNCER_LOG_LEVEL", "") or "warning"
     if level.lower() not in {"debug", "info", "warning", "error"}:
-        raise click.BadParameter("say debug, info, warning or error", param_hint="--log-level")
+        raise typer.BadParameter("say debug, info, warning or error", param_hint="--log-level")
     log.setup(form="json" if log_format is LogFormat.JSON else "console", level=level)
     ctx.obj = Globals(config)
 
@@ -76,11 +78,11 @@ def run(words: Sequence[str]) -> int:
     as_json = "--json" in words
     try:
         code = app(args=list(words), standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except click.ClickException as error:
+    except UsageError as error:
         if as_json:
             _say_json({"kind": "usage", "message": error.format_message()})
         else:

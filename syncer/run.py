@@ -154,7 +154,9 @@ async def _perform(session: Session, request: Request, progress: Progress) -> tu
 
 
 async def _look(session: Session, request: Request) -> None:
-    """Settle, fetch, read and match."""
+    """Settle, fetch, read and match. What a run that died had just made is new to nobody any more."""
+    with session.store.write() as tx:
+        items.calm(tx, session.sync)
     if request.full:
         with session.store.write() as tx:
             items.disturb(tx, session.sync)

@@ -237,3 +237,16 @@ def test_a_listing_that_lags_behind_our_own_write_is_not_believed() -> None:
     b.sync(full=True)
 
     assert {t.row(b.counterpart("a", one, n)).fields["headline"] for n, t in b.trackers.items()} == {"New"}
+
+
+def test_a_label_added_while_a_copy_was_being_made_reaches_it() -> None:
+    b = board()
+    one = b.trackers["a"].add("One")
+    b.trackers["c"].faults.append(Fault("crash_before", "create"))
+    with pytest.raises(Crash):
+        b.sync()
+    b.trackers["a"].edit(one, tags=["x"])
+
+    b.settle()
+
+    assert [next(iter(t.records().values()))["tags"] for t in b.trackers.values()] == [["x"]] * 3

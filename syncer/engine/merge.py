@@ -198,7 +198,7 @@ def _views(books: _Ledger, name: str, at: Circumstances) -> list[View]:
         if copy.fresh and not view.based:
             # The tracker's own defaults on a record we have just made are nobody's words.
             books.rebase(view)
-            view = replace(view, base=view.now, based=True, adds=frozenset(), removes=frozenset())  # noqa: PLW2901 -- the same view, compared
+            view = replace(view, base=view.now, based=True, adds=frozenset(), removes=frozenset())
         found.append(view)
     return found
 

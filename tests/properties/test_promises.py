@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from syncer.engine.state import Limits
-from syncer.sdk.memory import Crash, Paging
+from syncer.model import Ref
+from syncer.sdk.memory import NATIVES, Crash, Paging
 from syncer.sdk.memory_tracker import Fault
+from syncer.store import items
+from syncer.store.records import trail
 from tests.properties.board import Board, board
 
 NAMES = ("a", "b", "c")
+NAMED = {native: name for name, native in NATIVES.items()}
+FIRST_LINK = {"the item was agreed already", "the oldest record wins"}
 ITEMS = 3
 """Few, so that edits meet on the same item."""
 SCALARS: Mapping[str, tuple[str | None, ...]] = {
@@ -197,9 +202,18 @@ class Promises(RuleBasedStateMachine):
             a, c = (self.b.trackers[n].row(copies[n]).fields for n in ("a", "c"))
             assert {k: a.get(k) for k in SCALARS} == {k: c.get(k) for k in SCALARS}
 
+    def _overruled_on_joining(self, title: str) -> set[str]:
+        """Return fields where an edit of a copy never read before gave way to what was agreed (rule 11)."""
+        at, record = self.home[title]
+        with self.b.store.read() as tx:
+            link = items.link_of(tx, self.b.rules.sync, Ref(at, "issue", record)) or ""
+            return {e["field"] for e in trail(tx, link) if e["act"] == "overruled" and e["why"] in FIRST_LINK}
+
     def _no_lost_edit(self) -> None:
         for (title, field), value in self.expected.items():
             record = self._copies(title)["a"]
+            if NAMED[field] in self._overruled_on_joining(title):
+                continue
             assert self.b.trackers["a"].row(record).fields.get(field) == value, (title, field)
         for title, tags in self.labels.items():
             for name, record in self._copies(title).items():
@@ -211,6 +225,8 @@ TestPromises = Promises.TestCase
 TestPromises.settings = settings(
     max_examples=60,
     stateful_step_count=30,
+    # The same walk every time; `make soak` takes new ones.
+    derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate] if os.environ.get("SYNCER_QUICK") else list(Phase),

@@ -220,6 +220,29 @@ class Connector(Protocol):
         """Write one comment (canonical Markdown) carrying our marker."""
         ...
 
+    async def comments(self, item: Address) -> Sequence[Comment]:
+        """Return every comment on *item* that is not restricted, from a list that does not lag.
+
+        What is not in it is gone, or restricted now. Raises `NotFoundError` where the item cannot be read.
+        """
+        ...
+
+    async def edit_comment(self, item: Address, comment: Ref, body: str, marker: str) -> Comment:
+        """Give a comment of ours another text; *marker* stays on it. Raises `NotFoundError` where it is gone.
+
+        Sending the same text twice is harmless, but like every write it is never retried blindly.
+        """
+        ...
+
+    async def delete_comment(self, item: Address, comment: Ref) -> None:
+        """Delete a comment of ours. One that is gone already is no error."""
+        ...
+
+    async def archive(self, address: Address) -> Receipt:
+        """Put a record away, as a person could take it out again. Asked only of connectors with the
+        ability "archive". Raises `RejectedError` where this place or account cannot."""
+        ...
+
     async def history(self, address: Address, fields: frozenset[str]) -> Mapping[str, Edited]:
         """Say when each of *fields* was last changed, as far as the tracker keeps that."""
         ...
@@ -235,7 +258,7 @@ class Plugin(Protocol):
     name: ClassVar[str]
     version: ClassVar[str]
     abilities: ClassVar[frozenset[str]]
-    """Of "comments", "history", "transitions", "parent", "private" ..."""
+    """Of "archive", "comments", "history", "transitions", "parent", "private" ..."""
     settings: ClassVar[type[BaseModel]]
     """Typed settings for [connections.<name>]; secrets are `SecretStr`, unknown keys refused."""
     fields: ClassVar[frozenset[str]]

@@ -200,11 +200,17 @@ class Edited:
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of changes. Once it and all pages before it are saved, `cursor` may be saved;
-    None where it is too early to say."""
+    None where it is too early to say.
+
+    `heard`: records all of whose open comments are on this page, so that another one known of them
+    may be gone. `unsaid`: comments the feed shows as deleted. Both are hints, to be confirmed.
+    """
 
     records: Sequence[Record] = ()
     comments: Sequence[Comment] = ()
     cursor: str | None = None
+    heard: Sequence[Ref] = ()
+    unsaid: Sequence[Ref] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,33 @@ class Sandbox(Protocol):
         """Comment as a person; return the comment's id."""
         ...
 
+    def reword(self, comment: str, body: str, *, by: str | None = None) -> None:
+        """Edit a comment in the web page; *by* None is its author."""
+        ...
+
+    def unsay(self, comment: str) -> None:
+        """Delete a comment in the web page."""
+        ...
+
     def remove(self, key: str) -> None:
         """Delete (Linear: trash) the record."""
+        ...
+
+    def archive(self, key: str) -> None:
+        """Put the record away as a person can. Raises TypeError where the tracker has no such thing."""
+        ...
+
+    def restore(self, key: str) -> None:
+        """Bring back what was archived, trashed or hidden; what is deleted for good raises TypeError."""
+        ...
+
+    def move(self, key: str) -> str:
+        """Move the record out of this project, repository or team; return its key or page there."""
+        ...
+
+    def hide(self, key: str) -> None:
+        """Take the sync's account's access to this one record away (Jira: a security level; GitHub:
+        transferred to where it cannot see; Linear: a private team)."""
         ...
 
     def keys(self) -> Sequence[str]:

@@ -109,7 +109,7 @@ def _silent(_: str, __: int, ___: int) -> None:
 async def sync(store: Store, wiring: Wiring, request: Request, progress: Progress = _silent) -> Report:
     """Run one sync now. Raises `LeaseBusyError` when another process is at it; failures of single
     items and connections are in the report, never raised."""
-    async with lease(store, wiring.rules.sync, wait=request.wait), _session(store, wiring, request) as session:
+    async with lease(store, wiring.rules.sync, wait=request.wait), opened(store, wiring, request) as session:
         started = session.clock()
         structlog.contextvars.bind_contextvars(run=session.run, sync=session.sync)
         _note_start(session, request, started)
@@ -121,7 +121,7 @@ async def sync(store: Store, wiring: Wiring, request: Request, progress: Progres
 async def plan(store: Store, wiring: Wiring, request: Request) -> Report:
     """Return what `sync` would do now. Works on a copy of the store in memory; writes nothing."""
     shadow = store.snapshot()
-    async with _session(shadow, wiring, request) as session:
+    async with opened(shadow, wiring, request) as session:
         started = session.clock()
         await _look(session, request)
         actions = await _due(session, request)
@@ -239,7 +239,8 @@ async def _apply(session: Session, actions: Sequence[Action], progress: Progress
 
 
 @contextlib.asynccontextmanager
-async def _session(store: Store, wiring: Wiring, request: Request) -> AsyncIterator[Session]:
+async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterator[Session]:
+    """Open every connection of a sync; one that fails is in `down`. Takes no lease, reads and writes nothing else."""
     now = wiring.clock()
     with store.read() as tx:
         number = records.next_number(tx, wiring.rules.sync)

@@ -18,70 +18,6 @@ from syncer.sdk.memory_dialect import BOT, KINDS, NATIVES, PEOPLE, PRIORITIES, S
 
 _V = TypeVar("_V")
 
-FaultKind = Literal["before", "sent", "after", "reject", "drop", "crash_before", "crash_after"]
-
-
-class Crash(BaseException):
-    """The process dies here: nothing in the program may catch this."""
-
-
-@dataclass(slots=True)
-class Fault:
-    """Go wrong on the next *times* calls whose name matches, after letting *skip* of them pass.
-
-    `before`: certainly not sent. `sent`: no effect, but nobody can know. `after`: effect, and
-    the answer is lost. `reject`: refused. `drop`: succeeds, but the native *field* stays as it was.
-    `crash_before`, `crash_after`: the process dies before or after the effect. Call names: open,
-    check, changes, get, find, create, update, comment, find_comment, history.
-    """
-
-    kind: FaultKind
-    call: str = ".*"
-    times: int = 1
-    skip: int = 0
-    field: str = ""
-
-    def wants(self, call: str) -> bool:
-        if self.times <= 0 or not re.fullmatch(self.call, call):
-            return False
-        if self.skip > 0:
-            self.skip -= 1
-            return False
-        self.times -= 1
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One version of one record, as the tracker's own database has it."""
-
-    id: str
-    key: str
-    created: datetime
-    updated: datetime
-    author: str
-    fields: Native
-    state: State = State.HERE
-    marker: str | None = None
-    synced_by: str | None = None
-    history: Mapping[str, Edited] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One version of one comment."""
-
-    id: str
-    item: str
-    body: str
-    author: str
-    created: datetime
-    updated: datetime
-    marker: str | None = None
-    restricted: bool = False
-    deleted: bool = False
-
-
 @dataclass(slots=True)
 class Tracker:
     """`statuses`: word -> the tracker's own category. `becomes`: words the tracker stores as another
@@ -371,8 +307,3 @@ class Tracker:
 _LISTED = frozenset({State.HERE, State.ARCHIVED})
 
 
-def _as_of(versions: Mapping[str, Sequence[tuple[datetime, _V]]], at: datetime) -> Iterator[_V]:
-    for history in versions.values():
-        seen = [v for written, v in history if written <= at]
-        if seen:
-            yield seen[-1]

@@ -41,7 +41,8 @@ def batches(values: Iterable[str]) -> Iterator[list[str]]:
 @dataclass(frozen=True, slots=True)
 class Row:
     """A copy as stored, linked or not. `record` is the newest reading of it; `title` its
-    normalised title, by which namesakes are found."""
+    normalised title, by which namesakes are found; `above` the id of the record it stands under.
+    `apart`: a person parted it from its item, so that only a person joins it again."""
 
     copy: Copy
     record: Record
@@ -49,6 +50,8 @@ class Row:
     dirty: bool
     scoped: bool
     title: str = ""
+    above: str = ""
+    apart: bool = False
 
 
 def _row_out(sync: str, row: Row) -> dict[str, Any]:
@@ -73,6 +76,8 @@ def _row_out(sync: str, row: Row) -> dict[str, Any]:
         "dirty": int(row.dirty),
         "scoped": int(row.scoped),
         "fresh": int(copy.fresh),
+        "apart": int(row.apart),
+        "above": row.above,
         "more": code.dumps(more),
         "seen": code.dumps(copy.seen),
         "base": code.dumps(code.base_out(copy.base, copy.seen)),
@@ -110,7 +115,8 @@ def _row_in(row: Any) -> Row:  # noqa: ANN401 -- SQLAlchemy's row
         synced_by=more.get("synced_by"),
         author=code.account_in(more.get("author")),
     )
-    return Row(copy, record, row.link or None, bool(row.dirty), bool(row.scoped), row.title)
+    link = row.link or None
+    return Row(copy, record, link, bool(row.dirty), bool(row.scoped), row.title, row.above, bool(row.apart))
 
 
 def save_rows(tx: sa.Connection, sync: str, rows: Sequence[Row]) -> None:
@@ -265,7 +271,7 @@ def touch(tx: sa.Connection, sync: str, connection: str, ids: Sequence[str], whe
 
 
 def join(tx: sa.Connection, sync: str, ref: Ref, link: str | None) -> None:
-    """Make the record a copy of *link*, or of none."""
+    """Make the record a copy of *link*; None parts it from its item until a person joins it again."""
     tx.execute(
         sa.update(copies)
         .where(
@@ -274,8 +280,18 @@ def join(tx: sa.Connection, sync: str, ref: Ref, link: str | None) -> None:
             copies.c.entity == ref.entity,
             copies.c.id == ref.id,
         )
-        .values(link=link or "", dirty=1, base="" if link is None else copies.c.base)
+        .values(link=link or "", dirty=1, base="" if link is None else copies.c.base, apart=int(link is None))
     )
+    if link is not None:
+        stir_children(tx, sync, [ref])
+
+
+def stir_children(tx: sa.Connection, sync: str, refs: Sequence[Ref]) -> None:
+    """Have the records under these be looked at: what they stand under has an item now."""
+    for connection in {r.connection for r in refs}:
+        for ids in batches(r.id for r in refs if r.connection == connection):
+            where = (copies.c.sync == sync, copies.c.connection == connection, copies.c.above.in_(ids))
+            tx.execute(sa.update(copies).where(*where, copies.c.link != "").values(dirty=1))
 
 
 def calm(tx: sa.Connection, sync: str) -> None:

@@ -75,6 +75,8 @@ copies = sa.Table(
     _column("dirty", _int),
     _column("scoped", _int),
     _column("fresh", _int),
+    _column("apart", _int),
+    _column("above", _text),
     _column("more", _text),
     _column("seen", _text),
     _column("base", _text),
@@ -82,6 +84,7 @@ copies = sa.Table(
     sa.Index("copies_dirty", "sync", "dirty"),
     sa.Index("copies_by_key", "sync", "connection", "key"),
     sa.Index("copies_by_title", "sync", "title"),
+    sa.Index("copies_by_above", "sync", "connection", "above"),
 )
 
 comments = sa.Table(
@@ -93,8 +96,12 @@ comments = sa.Table(
     _column("item", _text),
     _column("thread", _text),
     _column("mirror", _int),
+    _column("gone", _int),
     _column("created", _text),
     _column("updated", _text),
+    _column("read_at", _text),
+    _column("wrote", _text),
+    _column("source", _text),
     _column("doc", _text),
     sa.Index("comments_by_item", "sync", "connection", "item"),
     sa.Index("comments_by_thread", "thread"),
@@ -173,9 +180,48 @@ audit = sa.Table(
 )
 
 
+texts = sa.Table(
+    "texts",
+    metadata,
+    _column("hash", _text, key=True),
+    _column("body", _text),
+)
+"""Long values of the audit trail, by the hash that stands for them in the chain: they can be erased."""
+
+
 def _first(tx: sa.Connection) -> None:
     metadata.create_all(tx)
 
 
-MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_first,)
+def _second(tx: sa.Connection) -> None:
+    """Comments that follow their origin, children that follow their parent, an audit trail for good."""
+    metadata.create_all(tx)
+    for table in (copies, comments):
+        _complete(tx, table)
+    if tx.dialect.name == "sqlite":
+        for change in ("UPDATE", "DELETE"):
+            tx.exec_driver_sql(
+                f"CREATE TRIGGER IF NOT EXISTS audit_no_{change.lower()} BEFORE {change} ON audit "
+                "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+            )
+
+
+def _complete(tx: sa.Connection, table: sa.Table) -> None:
+    """Add the columns and indexes that an older database lacks."""
+    there = sa.inspect(tx)
+    have = {c["name"] for c in there.get_columns(table.name)}
+    for column in table.c:
+        if column.name not in have:
+            kind = column.type.compile(tx.dialect)
+            default = "0" if isinstance(column.type, sa.Integer) else "''"
+            tx.exec_driver_sql(
+                f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind} NOT NULL DEFAULT {default}'
+            )
+    indexed = {i["name"] for i in there.get_indexes(table.name)}
+    for index in table.indexes:
+        if index.name not in indexed:
+            index.create(tx)
+
+
+MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_first, _second)
 """Step n brings version n-1 to n. Forward only; never edited once released."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -15,12 +16,20 @@ from syncer.store.schema import comments
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A stored comment. `item` is the record's id; `thread` its thread; `mirror` says we wrote it."""
+    """A stored comment. `item` is the record's id; `thread` its thread; `mirror` says we wrote it.
+
+    Of a mirror, `wrote` is its text as our last write left it, `source` tells the words it was made
+    of. `gone`: the tracker has it no more.
+    """
 
     comment: Comment
     item: str
     thread: str
     mirror: bool
+    read_at: datetime | None = None
+    gone: bool = False
+    wrote: str = ""
+    source: str = ""
 
 
 def save(tx: sa.Connection, sync: str, remarks: Sequence[Remark]) -> None:
@@ -32,13 +41,37 @@ def save(tx: sa.Connection, sync: str, remarks: Sequence[Remark]) -> None:
             "item": r.item,
             "thread": r.thread,
             "mirror": int(r.mirror),
+            "gone": int(r.gone),
             "created": code.stamp(r.comment.created),
             "updated": code.stamp(r.comment.updated),
+            "read_at": code.stamp(r.read_at),
+            "wrote": r.wrote,
+            "source": r.source,
             "doc": code.dumps(code.comment_out(r.comment)),
         }
         for r in remarks
     ]
     upsert(tx, comments, rows)
+
+
+def touch(tx: sa.Connection, sync: str, refs: Sequence[Ref], when: datetime) -> None:
+    """Note that comments were read again and had not changed."""
+    for connection in {r.connection for r in refs}:
+        for ids in batches(r.id for r in refs if r.connection == connection):
+            where = (comments.c.sync == sync, comments.c.connection == connection, comments.c.id.in_(ids))
+            tx.execute(sa.update(comments).where(*where).values(read_at=code.stamp(when)))
+
+
+def not_read_since(tx: sa.Connection, sync: str, connection: str, when: datetime) -> list[Remark]:
+    """Return comments believed present that a listing begun at *when* did not show."""
+    query = sa.select(comments).where(
+        comments.c.sync == sync,
+        comments.c.connection == connection,
+        comments.c.gone == 0,
+        comments.c.item.not_like("?%"),
+        comments.c.read_at < code.stamp(when),
+    )
+    return [_in(row) for row in tx.execute(query)]
 
 
 def known(tx: sa.Connection, sync: str, refs: Sequence[Ref]) -> dict[Ref, Remark]:
@@ -74,7 +107,16 @@ def _in(row: object) -> Remark:
     raw: sa.Row[tuple[str, ...]] = row  # type: ignore[assignment]  # SQLAlchemy rows carry no column types
     doc = code.loads(raw.doc)
     comment = code.comment_in(doc, raw.created, raw.updated, raw.item)
-    return Remark(comment, raw.item, raw.thread, bool(raw.mirror))
+    return Remark(
+        comment=comment,
+        item=raw.item,
+        thread=raw.thread,
+        mirror=bool(raw.mirror),
+        read_at=code.moment(raw.read_at),
+        gone=bool(raw.gone),
+        wrote=raw.wrote,
+        source=raw.source,
+    )
 
 
 def unplaced(tx: sa.Connection, sync: str, connection: str) -> list[Remark]:

@@ -1,20 +1,15 @@
-"""A connector over a tracker held in memory: for tests of the engine, and of whoever embeds it.
-
-It meets the same contract as the real ones, and passes the same conformance suite.
-"""
+"""The connector over a tracker held in memory."""
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, SecretStr
-
-from syncer.connector import Meter, Place, Setting, Word
-from syncer.errors import ConfigError, CredentialsError, RejectedError, UnavailableError
+from syncer.connector import Meter, Place, Word
+from syncer.errors import ConnectorError, CredentialsError, NotFoundError, RejectedError, UnavailableError
 from syncer.model import (
     FIELDS,
     Account,
@@ -32,37 +27,10 @@ from syncer.model import (
     Ref,
     State,
 )
-from syncer.sdk.memory_dialect import (
-    BOT,
-    KINDS,
-    NATIVES,
-    PEOPLE,
-    PRIORITIES,
-    STATUSES,
-    canonical,
-    codecs,
-    table,
-)
+from syncer.sdk.memory_dialect import BOT, NATIVES, canonical, codecs
 from syncer.sdk.memory_feed import Feed, Paging, cursor_of, since_of
-from syncer.sdk.memory_tracker import Crash, Fault, FaultKind, Row, Said, Tracker
-
-__all__ = [
-    "BOT",
-    "KINDS",
-    "NATIVES",
-    "PEOPLE",
-    "PRIORITIES",
-    "STATUSES",
-    "Crash",
-    "Fault",
-    "FaultKind",
-    "MemoryConnector",
-    "MemoryPlugin",
-    "MemorySettings",
-    "Paging",
-    "Tracker",
-    "table",
-]
+from syncer.sdk.memory_tracker import Tracker
+from syncer.sdk.memory_values import Crash, Fault, Row, Said
 
 
 @dataclass(slots=True)
@@ -128,10 +96,29 @@ class MemoryConnector:
             top = max([top, *(r.updated for r in rows)])
             # Newest first: what is older is still to come, so the cursor stands until the end.
             saved = None if self.paging.newest_first else cursor_of(top, heard)
-            yield Page(records=[self._record(r) for r in rows], cursor=saved)
+            yield self._page(rows, saved)
+        if self.tracker.comments_with_records:
+            yield Page(cursor=cursor_of(top, heard))
+            return
         for said in self._feed().said(heard):
             heard = max([heard, *(s.updated for s in said)])
-            yield Page(comments=[self._comment(s) for s in said], cursor=cursor_of(top, heard))
+            yield Page(
+                comments=[self._comment(s) for s in said if not s.deleted],
+                cursor=cursor_of(top, heard),
+                unsaid=[self._spoken(s) for s in said if s.deleted],
+            )
+
+    def _page(self, rows: Sequence[Row], cursor: str | None) -> Page:
+        records = [self._record(r) for r in rows]
+        if not self.tracker.comments_with_records:
+            return Page(records=records, cursor=cursor)
+        shown = {r.id for r in rows}
+        return Page(
+            records=records,
+            comments=[self._comment(s) for s in self.tracker.heard() if s.item in shown and not s.deleted],
+            cursor=cursor,
+            heard=[*dict.fromkeys(r.ref for r in records)],
+        )
 
     def _feed(self) -> Feed:
         return Feed(self.tracker, self.paging, lambda: self._ask("changes"))
@@ -148,6 +135,8 @@ class MemoryConnector:
             return Missing(ref, State.UNREACHABLE)
         if row.state in {State.HERE, State.ARCHIVED}:
             return self._record(row)
+        if row.state is State.GONE and self.tracker.purges:
+            return Missing(ref, State.UNREACHABLE)
         return Missing(ref, row.state, to=row.key if row.state is State.MOVED else None)
 
     async def find(self, draft: Draft, since: datetime) -> Record | None:
@@ -207,13 +196,19 @@ class MemoryConnector:
         return self._receipt(row, bare="update" in self.tracker.bare)
 
     def _written(self, record: str, patch: Patch) -> Row:
-        try:
+        with self._named():
             row = self.tracker.change(record, patch, by=BOT.id)
-        except RejectedError as error:
-            error.connection = self.connection
-            raise
         self._effect("update", record)
         return row
+
+    async def archive(self, address: Address) -> Receipt:
+        fault = self._ask("archive")
+        record = address.ref.id
+        with self._named():
+            if self.tracker.put_away(record):
+                self._effect("archive", record)
+        self._answer(fault)
+        return self._receipt(self.tracker.row(record), bare="archive" in self.tracker.bare)
 
     def _walk(self, record: str, patch: Patch) -> Iterator[Patch]:
         """Yield the effects of one write: where words are not all open from each other, one a move."""
@@ -255,10 +250,35 @@ class MemoryConnector:
         ours = (s for s in self.tracker.comments(item.ref.id) if s.id == chosen)
         said = next(ours, None)
         if said is None:
-            said = self.tracker.speak(item.ref.id, body, by=BOT.id, marker=marker, chosen=chosen)
+            with self._named():
+                said = self.tracker.speak(item.ref.id, body, by=BOT.id, marker=marker, chosen=chosen)
             self._effect("comment", said.id)
         self._answer(fault)
         return self._comment(said)
+
+    async def comments(self, item: Address) -> Sequence[Comment]:
+        self._ask("comments")
+        with self._named():
+            self.tracker.readable(item.ref.id)
+        return [self._comment(s) for s in self.tracker.comments(item.ref.id) if not s.restricted]
+
+    async def edit_comment(self, item: Address, comment: Ref, body: str, marker: str) -> Comment:
+        fault = self._ask("edit_comment")
+        with self._named():
+            before = self.tracker.own(item.ref.id, comment.id, BOT.id)
+            after = self.tracker.reword(before, body, marker=marker)
+        if after is not before:
+            self._effect("edit_comment", comment.id)
+        self._answer(fault)
+        return self._comment(after)
+
+    async def delete_comment(self, item: Address, comment: Ref) -> None:
+        fault = self._ask("delete_comment")
+        with contextlib.suppress(NotFoundError), self._named():
+            said = self.tracker.own(item.ref.id, comment.id, BOT.id)
+            self.tracker.delete_comment(said.id)
+            self._effect("delete_comment", said.id)
+        self._answer(fault)
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -282,7 +302,7 @@ class MemoryConnector:
 
     def _comment(self, said: Said) -> Comment:
         return Comment(
-            ref=Ref(self.connection, "comment", said.id),
+            ref=self._spoken(said),
             item=Ref(self.connection, "issue", said.item),
             body=canonical(said.body),
             author=self._account(said.author),
@@ -292,6 +312,9 @@ class MemoryConnector:
             marker=said.marker,
             own=said.author == BOT.id,
         )
+
+    def _spoken(self, said: Said) -> Ref:
+        return Ref(self.connection, "comment", said.id)
 
     def _receipt(self, row: Row, *, bare: bool) -> Receipt:
         ref = Ref(self.connection, "issue", row.id)
@@ -328,6 +351,15 @@ class MemoryConnector:
             self._answer(fault)
         return fault
 
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say in every refusal of the tracker whose it is."""
+        try:
+            yield
+        except ConnectorError as error:
+            error.connection = self.connection
+            raise
+
     def _effect(self, call: str, record: str) -> None:
         self.tracker.effects.append((call, record))
 
@@ -340,42 +372,7 @@ class MemoryConnector:
                 raise Crash
 
 
-class MemorySettings(BaseModel):
-    """[connections.<name>] with `connector = "memory"`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tracker: str
-    token: SecretStr = SecretStr("memory-token")
-    page: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryPlugin:
-    """The plugin, over the trackers a test has made."""
-
-    trackers: Mapping[str, Tracker]
-
-    name: ClassVar[str] = "memory"
-    version: ClassVar[str] = "1"
-    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "parent", "private"})
-    settings: ClassVar[type[BaseModel]] = MemorySettings
-    fields: ClassVar[frozenset[str]] = frozenset(FIELDS)
-
-    def connect(self, setting: Setting) -> MemoryConnector:
-        options = MemorySettings.model_validate(setting.options)
-        if options.tracker not in self.trackers:
-            raise ConfigError(f'no tracker "{options.tracker}"', connection=setting.connection)
-        return MemoryConnector(
-            self.trackers[options.tracker],
-            setting.connection,
-            paging=Paging(size=options.page),
-            token=options.token.get_secret_value(),
-            meter=setting.meter,
-        )
-
-
-_WRITES = frozenset({"create", "update", "comment", "transition"})
+_WRITES = frozenset({"create", "update", "transition", "archive", "comment", "edit_comment", "delete_comment"})
 
 
 def _dropped(patch: Patch, fault: Fault | None) -> Patch:

@@ -11,17 +11,23 @@ from datetime import UTC, datetime
 from syncer.sdk.memory_tracker import Row, Said, Tracker
 
 START = datetime.min.replace(tzinfo=UTC)
+OLD = 0.3
+"""How likely a page holds an older version, where it can."""
+TWICE = 0.2
+"""How likely it comes again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
     """How listings come: `newest_first` (the cursor moves only at the end), `repeats` (a page begins
-    with the end of the one before), `shuffle` (a seed for the order within a page)."""
+    with the end of the one before), `shuffle` (a seed for the order within a page), `stale` (a seed:
+    now and then a page comes twice, or holds an older version of a record beside the present one)."""
 
     size: int = 50
     newest_first: bool = False
     repeats: bool = False
     shuffle: int | None = None
+    stale: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Feed:
     def rows(self, since: datetime) -> Iterator[Sequence[Row]]:
         """Yield pages of the records changed from *since* on; there is always one."""
         pages = self._newest_first(since) if self.paging.newest_first else self._oldest_first(since)
-        return (self._dealt(rows) for rows in pages)
+        return (self._dealt(page) for rows in pages for page in self._served(rows))
 
     def said(self, since: datetime) -> Iterator[Sequence[Said]]:
         """Yield pages of the comments changed from *since* on, oldest first; there is always one."""
@@ -93,6 +99,21 @@ class Feed:
             if len(rows) <= len(batch):
                 return
             above = _key(batch[-2 if self.paging.repeats and len(batch) > 1 else -1])
+
+    def _served(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+        """Yield a page, as servers do that are not all up to date."""
+        if self.paging.stale is None:
+            yield rows
+            return
+        # The calls so far are as good as a count of pages, and go on from one poll to the next.
+        luck = random.Random(f"{self.paging.stale}:{len(self.tracker.calls)}")  # noqa: S311 -- a test's mishap
+        served = list(rows)
+        old = [version for row in rows for version in self.tracker.listed_before(row.id)]
+        if old and luck.random() < OLD:
+            served.insert(luck.randrange(len(served) + 1), luck.choice(old))
+        yield served
+        if luck.random() < TWICE:
+            yield served
 
     def _dealt(self, rows: Sequence[Row]) -> Sequence[Row]:
         if self.paging.shuffle is None:

@@ -6,17 +6,17 @@ and breaks as they do, when told to. Deterministic: time comes from the clock it
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
 
 from syncer.errors import NotFoundError, RejectedError
 from syncer.model import FIELDS, JSON, Account, Edited, Native, Patch, State, patched
 from syncer.sdk.memory_dialect import BOT, KINDS, NATIVES, PEOPLE, PRIORITIES, STATUSES, Taken
+from syncer.sdk.memory_values import Crash, Fault, FaultKind, Row, Said, Versions
 
-_V = TypeVar("_V")
+__all__ = ["Crash", "Fault", "FaultKind", "Row", "Said", "Tracker"]
+
 
 @dataclass(slots=True)
 class Tracker:
@@ -25,6 +25,10 @@ class Tracker:
     to carry. `rewrites`: what it does to every text. `resolution`: of its stamps. `lag`: listings
     show the past. `bare`: writes ("create", "update") answered without a body. `folds_labels`: the
     first spelling of a label is everybody's. `moves`: the words open from each word, None for all.
+    `skew`: how far its own clock, and so each of its stamps, is ahead. `purges`: what is deleted cannot
+    be told from what is hidden. `archives`: records can be put away. `comments_touch`: a comment said,
+    edited, deleted or restricted moves its record's stamp. `comments_with_records`: no feed of comments;
+    a changed record brings all of its own. `tombstones`: the feed shows which comments were deleted.
     """
 
     name: str
@@ -46,6 +50,11 @@ class Tracker:
     bare: Collection[str] = ()
     keeps_history: bool = True
     comments_touch: bool = False
+    comments_with_records: bool = False
+    tombstones: bool = False
+    skew: timedelta = timedelta()
+    purges: bool = False
+    archives: bool = True
     private: bool = False
     moves: Mapping[str, Collection[str]] | None = None
     token: str = "memory-token"  # noqa: S105 -- opens nothing but this object
@@ -54,8 +63,8 @@ class Tracker:
     effects: list[tuple[str, str]] = field(default_factory=list)
     """(call, id) of every write that took effect through a connector, in order."""
     calls: list[str] = field(default_factory=list)
-    _rows: dict[str, list[tuple[datetime, Row]]] = field(default_factory=dict)
-    _said: dict[str, list[tuple[datetime, Said]]] = field(default_factory=dict)
+    _rows: Versions[Row] = field(default_factory=Versions)
+    _said: Versions[Said] = field(default_factory=Versions)
     _spellings: dict[str, str] = field(default_factory=dict)
     _numbers: int = 0
 
@@ -86,18 +95,24 @@ class Tracker:
         return self.speak(record, body, by=by, restricted=restricted).id
 
     def edit_comment(self, comment: str, body: str) -> None:
-        said = replace(self.said(comment), body=self._text(body), updated=self.now())
-        self._said[comment].append((self.clock(), said))
+        """Edit a comment as a person; the stamp moves even where nothing changes."""
+        self._hear(replace(self._present(comment), body=self._text(body), updated=self.now()))
 
     def delete_comment(self, comment: str) -> None:
-        said = replace(self.said(comment), deleted=True, updated=self.now())
-        self._said[comment].append((self.clock(), said))
+        self._hear(replace(self._present(comment), deleted=True, updated=self.now()))
+
+    def restrict(self, comment: str) -> None:
+        """Show a comment to few from now on, as a person can at any time: never to us."""
+        self._hear(replace(self._present(comment), restricted=True, updated=self.now()))
 
     def remove(self, record: str) -> None:
         """Delete: a direct read says so from now on, listings only stop showing it."""
         self._become(record, State.GONE)
 
     def archive(self, record: str) -> None:
+        """Put it away. Raises TypeError where the tracker has no such thing."""
+        if not self.archives:
+            raise TypeError(f"{self.name} has no archive")
         self._become(record, State.ARCHIVED)
 
     def restore(self, record: str) -> None:
@@ -110,8 +125,8 @@ class Tracker:
 
     def move(self, record: str) -> None:
         """Move it out of this place; its key changes, its id does not."""
-        self._put(replace(self.row(record), key=f"ELSEWHERE-{self._next()}"))
-        self._become(record, State.MOVED)
+        key = f"ELSEWHERE-{self._next()}"
+        self._put(replace(self.row(record), key=key, state=State.MOVED, updated=self.now()))
 
     def rekey(self, record: str) -> None:
         """Give it a new key within this place."""
@@ -121,21 +136,21 @@ class Tracker:
 
     def now(self) -> datetime:
         """Return the time as this tracker stamps it."""
-        wall = self.clock()
+        wall = self.clock() + self.skew
         whole = self.resolution // timedelta(microseconds=1)
         past = (wall - datetime.min.replace(tzinfo=wall.tzinfo)) // timedelta(microseconds=1) % whole
         return wall - timedelta(microseconds=past)
 
     def row(self, record: str) -> Row:
         """Return the record as it is, whatever became of it. Raises KeyError where there never was one."""
-        return self._rows[record][-1][1]
+        return self._rows.last(record)
 
     def said(self, comment: str) -> Said:
-        return self._said[comment][-1][1]
+        return self._said.last(comment)
 
     def rows(self) -> list[Row]:
         """Return the records present, archived ones too, oldest first."""
-        return [r for v in self._rows.values() if (r := v[-1][1]).state in _LISTED]
+        return [r for r in self._rows.present() if r.state in _LISTED]
 
     def records(self) -> dict[str, Native]:
         """Return the native fields of the records present, by id."""
@@ -143,18 +158,25 @@ class Tracker:
 
     def comments(self, record: str | None = None) -> list[Said]:
         """Return the comments present, restricted ones too, oldest first."""
-        latest = (v[-1][1] for v in self._said.values())
-        return [s for s in latest if not s.deleted and record in {None, s.item}]
+        return [s for s in self._said.present() if not s.deleted and record in {None, s.item}]
 
     def listed(self) -> list[Row]:
         """Return the records as a listing shows them: as they were `lag` ago."""
-        return [r for r in _as_of(self._rows, self.clock() - self.lag) if r.state in _LISTED]
+        return [r for r in self._rows.as_of(self.clock() - self.lag) if r.state in _LISTED]
+
+    def listed_before(self, record: str) -> list[Row]:
+        """Return older versions of a record, with older stamps, as a listing once showed them."""
+        now = self.row(record).updated
+        return [r for r in self._rows.past(record) if r.updated < now and r.state in _LISTED]
 
     def heard(self) -> list[Said]:
-        """Return the comments as a feed shows them: as they were `lag` ago, without restricted ones."""
+        """Return the comments as a feed shows them: as they were `lag` ago, without restricted ones.
+
+        Deleted ones only where the tracker leaves `tombstones`.
+        """
         present = {r.id for r in self.listed()}
-        said = _as_of(self._said, self.clock() - self.lag)
-        return [s for s in said if s.item in present and not s.deleted and not s.restricted]
+        said = self._said.as_of(self.clock() - self.lag)
+        return [s for s in said if s.item in present and not s.restricted and (self.tombstones or not s.deleted)]
 
     @property
     def creates(self) -> int:
@@ -188,16 +210,34 @@ class Tracker:
 
     def change(self, record: str, patch: Patch, *, by: str) -> Row:
         """Apply *patch*; a write that changes nothing moves no stamp."""
-        row = self._rows[record][-1][1] if record in self._rows else None
-        if row is None or row.state not in _LISTED:
-            raise NotFoundError("404: no such record")
-        if row.state is State.ARCHIVED:
-            raise RejectedError("the record is archived")
+        row = self._writable(record)
         after = self._changed(row, patch, by)
         if after.fields == row.fields:
             return row
         self._put(after)
         return after
+
+    def put_away(self, record: str) -> bool:
+        """Archive, unless that is done already; say which."""
+        if not self.archives:
+            raise RejectedError("this tracker has no archive")
+        if self.readable(record).state is State.ARCHIVED:
+            return False
+        self.archive(record)
+        return True
+
+    def readable(self, record: str) -> Row:
+        """Return a record that we can see. Raises `NotFoundError`."""
+        row = self.row(record) if record in self._rows else None
+        if row is None or row.state not in _LISTED:
+            raise NotFoundError("404: no such record")
+        return row
+
+    def _writable(self, record: str) -> Row:
+        row = self.readable(record)
+        if row.state is State.ARCHIVED:
+            raise RejectedError("the record is archived")
+        return row
 
     def speak(
         self,
@@ -209,14 +249,29 @@ class Tracker:
         chosen: str | None = None,
         restricted: bool = False,
     ) -> Said:
-        if record not in self._rows or self.row(record).state is not State.HERE:
-            raise NotFoundError("404: no such record")
+        self._writable(record)
+        if chosen is not None and chosen in self._said:
+            raise RejectedError(f"an entity with id {chosen} already exists")
         now = self.now()
         said = Said(chosen or f"c{self._next()}", record, self._text(body), by, now, now, marker, restricted)
-        self._said[said.id] = [(self.clock(), said)]
-        if self.comments_touch:
-            self._put(replace(self.row(record), updated=now))
+        return self._hear(said)
+
+    def own(self, record: str, comment: str, by: str) -> Said:
+        """Return a comment that its author *by* can change. Raises `NotFoundError`, `RejectedError`."""
+        self._writable(record)
+        said = self._present(comment)
+        if said.item != record or said.restricted:
+            raise NotFoundError("404: no such comment")
+        if said.author != by:
+            raise RejectedError("403: not your comment", status=403)
         return said
+
+    def reword(self, said: Said, body: str, *, marker: str) -> Said:
+        """Give a comment another text; the very same where that changes nothing."""
+        text = self._text(body)
+        if (said.body, said.marker) == (text, marker):
+            return said
+        return self._hear(replace(said, body=text, marker=marker, updated=self.now()))
 
     def strike(self, call: str) -> Fault | None:
         """Note one call and return what shall go wrong with it."""
@@ -226,10 +281,18 @@ class Tracker:
     # -- keeping -----------------------------------------------------------------------------
 
     def _put(self, row: Row) -> None:
-        versions = self._rows.setdefault(row.id, [])
-        if not self.lag:
-            versions.clear()
-        versions.append((self.clock(), row))
+        self._rows.put(row.id, row, self.clock(), all_kept=bool(self.lag))
+
+    def _hear(self, said: Said) -> Said:
+        self._said.put(said.id, said, self.clock(), all_kept=bool(self.lag))
+        if self.comments_touch:
+            self._put(replace(self.row(said.item), updated=self.now()))
+        return said
+
+    def _present(self, comment: str) -> Said:
+        if comment not in self._said or self.said(comment).deleted:
+            raise NotFoundError("404: no such comment")
+        return self.said(comment)
 
     def _become(self, record: str, state: State) -> None:
         self._put(replace(self.row(record), state=state, updated=self.now()))
@@ -305,5 +368,3 @@ class Tracker:
 
 
 _LISTED = frozenset({State.HERE, State.ARCHIVED})
-
-

@@ -29,7 +29,8 @@ class Fault:
     `before`: certainly not sent. `sent`: no effect, but nobody can know. `after`: effect, and
     the answer is lost. `reject`: refused. `drop`: succeeds, but the native *field* stays as it was.
     `crash_before`, `crash_after`: the process dies before or after the effect. Call names: open,
-    check, changes, get, find, create, update, comment, find_comment, history.
+    check, changes, get, find, create, update, transition, archive, comment, find_comment, comments,
+    edit_comment, delete_comment, history.
     """
 
     kind: FaultKind

@@ -123,10 +123,11 @@ class Tracker:
         """Take away our access to it."""
         self._become(record, State.UNREACHABLE)
 
-    def move(self, record: str) -> None:
-        """Move it out of this place; its key changes, its id does not."""
+    def move(self, record: str) -> str:
+        """Move it out of this place; return its key there. Its id stays."""
         key = f"ELSEWHERE-{self._next()}"
         self._put(replace(self.row(record), key=key, state=State.MOVED, updated=self.now()))
+        return key
 
     def rekey(self, record: str) -> None:
         """Give it a new key within this place."""

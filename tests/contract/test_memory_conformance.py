@@ -12,10 +12,10 @@ import pytest
 from syncer.connector import Connector
 from syncer.errors import RejectedError, UnavailableError
 from syncer.model import Address, Delta, Draft, Edited, Missing, Ref, State, client_id
-from syncer.sdk.memory import BOT, NATIVES, Crash, Fault, FaultKind, MemoryConnector, Paging, Tracker
+from syncer.sdk.memory import BOT, NATIVES, Crash, Fault, FaultKind, MemoryConnector, MemoryPlugin, Paging, Tracker
 from syncer.sdk.testing import Clock, Conformance, Counter, Mishap, Samples, Subject
 
-WRITES = "create|update|comment"
+WRITES = "create|update|archive|comment|edit_comment|delete_comment"
 
 
 @pytest.fixture
@@ -35,6 +35,12 @@ class MemorySubject:
     samples: Samples = field(default_factory=lambda: Samples(people=("u-ann",)))
     meter: Counter = field(default_factory=Counter)
     slept: list[float] = field(default_factory=list)
+    born: dict[str, str] = field(default_factory=dict)
+    """Key at birth -> id, of what people added: a record that left keeps being the same."""
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        return MemoryPlugin.abilities if self.tracker.archives else MemoryPlugin.abilities - {"archive"}
 
     @property
     def token(self) -> str:
@@ -53,7 +59,9 @@ class MemorySubject:
     def add(self, title: str, **fields: Any) -> str:
         self.clock.forward(1)
         native = self._native(fields)
-        return self.tracker.row(self.tracker.add(title, **native)).key
+        record = self.tracker.add(title, **native)
+        self.born[self.tracker.row(record).key] = record
+        return self.tracker.row(record).key
 
     def edit(self, key: str, **fields: Any) -> None:
         self.clock.forward(1)
@@ -63,8 +71,39 @@ class MemorySubject:
         self.clock.forward(1)
         return self.tracker.say(self._id(key), body, restricted=restricted)
 
+    def reword(self, comment: str, body: str) -> None:
+        self.clock.forward(1)
+        self.tracker.edit_comment(comment, body)
+
+    def unsay(self, comment: str) -> None:
+        self.clock.forward(1)
+        self.tracker.delete_comment(comment)
+
+    def restrict(self, comment: str) -> None:
+        self.clock.forward(1)
+        self.tracker.restrict(comment)
+
     def remove(self, key: str) -> None:
+        self.clock.forward(1)
         self.tracker.remove(self._id(key))
+
+    def archive(self, key: str) -> None:
+        self.clock.forward(1)
+        self.tracker.archive(self._id(key))
+
+    def restore(self, key: str) -> None:
+        self.clock.forward(1)
+        if self.tracker.purges and self.tracker.row(self._id(key)).state is State.GONE:
+            raise TypeError("deleted for good")
+        self.tracker.restore(self._id(key))
+
+    def move(self, key: str) -> str:
+        self.clock.forward(1)
+        return self.tracker.move(self._id(key))
+
+    def hide(self, key: str) -> None:
+        self.clock.forward(1)
+        self.tracker.hide(self._id(key))
 
     def show(self, key: str) -> Mapping[str, Any]:
         record = self._id(key)
@@ -86,7 +125,7 @@ class MemorySubject:
         return sum(call != "open" for call in self.tracker.calls)
 
     def _id(self, key: str) -> str:
-        return next(r.id for r in self.tracker.rows() if r.key == key)
+        return self.born.get(key) or next(r.id for r in self.tracker.rows() if r.key == key)
 
     def _native(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         native = {NATIVES[name]: value for name, value in fields.items()}
@@ -100,7 +139,7 @@ def plain(clock: Clock) -> MemorySubject:
 
 
 def like_linear(clock: Clock) -> MemorySubject:
-    tracker = Tracker("linear", clock=clock, client_ids=True, single_assignee=True, private=True)
+    tracker = Tracker("linear", clock=clock, client_ids=True, single_assignee=True, private=True, tombstones=True)
     return MemorySubject(tracker, clock, Paging(newest_first=True))
 
 
@@ -112,6 +151,9 @@ def like_jira(clock: Clock) -> MemorySubject:
         resolution=timedelta(minutes=1),
         bare={"create", "update"},
         spaced_labels=False,
+        comments_with_records=True,
+        comments_touch=True,
+        purges=True,
         moves={
             "Inbox": ["Next"],
             "Someday": ["Next"],
@@ -136,12 +178,26 @@ def like_github(clock: Clock) -> MemorySubject:
         rewrites=lambda text: text.replace("\n", "\r\n"),
         keeps_history=False,
         comments_touch=True,
+        archives=False,
     )
     return MemorySubject(tracker, clock, Paging(size=30, repeats=True))
 
 
+def askew(clock: Clock) -> MemorySubject:
+    """Has a clock that is late, and habits nobody has together."""
+    tracker = Tracker(
+        "askew",
+        clock=clock,
+        skew=timedelta(seconds=-90),
+        comments_with_records=True,
+        comments_touch=True,
+        bare={"archive"},
+    )
+    return MemorySubject(tracker, clock, Paging(size=40, newest_first=True))
+
+
 class TestMemory(Conformance):
-    @pytest.fixture(params=[plain, like_linear, like_jira, like_github], ids=lambda make: make.__name__)
+    @pytest.fixture(params=[plain, like_linear, like_jira, like_github, askew], ids=lambda make: make.__name__)
     def subject(self, request: pytest.FixtureRequest) -> Subject:
         make: Callable[[Clock], Subject] = request.param
         return make(Clock())

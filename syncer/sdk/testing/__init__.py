@@ -16,14 +16,18 @@ import pytest
 
 # Before the modules below are imported, or their failures would not show the values compared.
 pytest.register_assert_rewrite(
+    "syncer.sdk.testing.comment_edits",
     "syncer.sdk.testing.comments",
+    "syncer.sdk.testing.fates",
     "syncer.sdk.testing.faults",
     "syncer.sdk.testing.reading",
     "syncer.sdk.testing.writing",
 )
 
+from syncer.sdk.testing.comment_edits import CommentEdits  # noqa: E402 -- see above
 from syncer.sdk.testing.comments import Comments  # noqa: E402 -- see above
 from syncer.sdk.testing.desk import Desk, at_work  # noqa: E402 -- see above
+from syncer.sdk.testing.fates import Fates  # noqa: E402 -- see above
 from syncer.sdk.testing.faults import Faults  # noqa: E402 -- see above
 from syncer.sdk.testing.ports import Clock, Counter, MemoryCatalogue  # noqa: E402 -- see above
 from syncer.sdk.testing.reading import Reading  # noqa: E402 -- see above
@@ -32,10 +36,12 @@ from syncer.sdk.testing.writing import Writing  # noqa: E402 -- see above
 
 __all__ = [
     "Clock",
+    "CommentEdits",
     "Comments",
     "Conformance",
     "Counter",
     "Desk",
+    "Fates",
     "Faults",
     "MemoryCatalogue",
     "Mishap",
@@ -48,5 +54,5 @@ __all__ = [
 ]
 
 
-class Conformance(Reading, Writing, Comments, Faults):
+class Conformance(Reading, Writing, Fates, Comments, CommentEdits, Faults):
     """All claims. pytest collects subclasses named Test..."""

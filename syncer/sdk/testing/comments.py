@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 
-from syncer.model import Comment, Record, client_id
-from syncer.sdk.testing.desk import MARKER, address, at_work, is_marked
+from syncer.model import client_id
+from syncer.sdk.testing.desk import MARKER, address, at_work, is_marked, is_on
 from syncer.sdk.testing.subject import Subject
 
 UNKNOWN = "Cnobody.76543210fedcba9876543210"
@@ -34,7 +34,7 @@ class Comments:
         assert [c.ref.id for c in comments] == [said]
         [comment] = comments
         assert comment.body == "Is this **still** true?"
-        assert _is_on(comment, record)
+        assert is_on(comment, record)
         assert (comment.own, comment.marker) == (False, None)
         assert comment.author.id
         assert comment.created.tzinfo is not None
@@ -73,7 +73,7 @@ class Comments:
             for comment in (written, read):
                 assert (comment.own, comment.body) == (True, body)
                 assert is_marked(comment)
-                assert _is_on(comment, record)
+                assert is_on(comment, record)
 
     async def test_our_comment_is_found_by_its_marker(self, subject: Subject) -> None:
         key = subject.add("Spoken of")
@@ -98,7 +98,3 @@ class Comments:
             written = await desk.connector.comment(at, "Ours.", MARKER, client_id(MARKER))
 
         assert MARKER not in written.body
-
-
-def _is_on(comment: Comment, record: Record) -> bool:
-    return comment.item in {record.ref, record.key}

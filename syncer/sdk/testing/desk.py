@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+import pytest
+
 from syncer.connector import Connector, Names, People, Place, Plain, Pointer, Word, Worded
 from syncer.model import (
     JSON,
@@ -14,6 +16,7 @@ from syncer.model import (
     Address,
     Comment,
     Draft,
+    Missing,
     Native,
     Page,
     Patch,
@@ -56,9 +59,17 @@ class Desk:
 
     async def again(self, record: Record) -> Record:
         """Read one record directly."""
-        found = (await self.connector.get([address(record)]))[record.ref]
+        found = await self.found(record)
         assert isinstance(found, Record), found
         return found
+
+    async def said(self, at: Address) -> dict[str, Comment]:
+        """Read the comments of one item directly, by id."""
+        return {c.ref.id: c for c in await self.connector.comments(at)}
+
+    async def found(self, record: Record) -> Record | Missing:
+        """Read one record directly, whatever became of it."""
+        return (await self.connector.get([address(record)]))[record.ref]
 
     # -- values ------------------------------------------------------------------------------
 
@@ -160,6 +171,14 @@ async def at_work(subject: Subject) -> AsyncIterator[Desk]:
         await connector.close()
 
 
+def let(subject: Subject, act: str, what: str) -> None:
+    """Let a person do *act* to a record or comment; skip where the tracker has no such thing."""
+    try:
+        getattr(subject, act)(what)
+    except TypeError:
+        pytest.skip(f"nobody can {act} such a thing here")
+
+
 def address(record: Record | Receipt) -> Address:
     return Address(record.ref, record.key)
 
@@ -167,6 +186,10 @@ def address(record: Record | Receipt) -> Address:
 def is_marked(copy: Record | Comment) -> bool:
     """Say whether *copy* shows that it was written under our marker: an id we chose says it too."""
     return copy.marker == MARKER or copy.ref.id == client_id(MARKER)
+
+
+def is_on(comment: Comment, record: Record) -> bool:
+    return comment.item in {record.ref, record.key}
 
 
 def newest(pages: Sequence[Page]) -> dict[str, Record]:

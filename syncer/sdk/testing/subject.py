@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import httpx
 
@@ -42,10 +42,12 @@ class Samples:
 
 class Subject(Protocol):
     """A fresh, empty place. `connection` is its name; people act through `add` and the rest, with
-    keys, fields and words as in `syncer.sdk.sandbox.Sandbox`. Connectors share one catalogue."""
+    keys, fields and words as in `syncer.sdk.sandbox.Sandbox`. Connectors share one catalogue.
+    `abilities` are those of the plugin. What a tracker has no such thing for raises TypeError."""
 
     connection: str
     token: str
+    abilities: frozenset[str]
     samples: Samples
     clock: Clock
     meter: Counter
@@ -61,7 +63,27 @@ class Subject(Protocol):
         """Comment. Raises ValueError where the tracker has no restricted comments."""
         ...
 
+    def reword(self, comment: str, body: str) -> None:
+        """Edit a comment as its author."""
+        ...
+
+    def unsay(self, comment: str) -> None: ...
+
+    def restrict(self, comment: str) -> None:
+        """Show a comment to few from now on. Raises TypeError where people cannot."""
+        ...
+
     def remove(self, key: str) -> None: ...
+
+    def archive(self, key: str) -> None: ...
+
+    def restore(self, key: str) -> None: ...
+
+    def move(self, key: str) -> str:
+        """Move it out of this place; return its key or page there."""
+        ...
+
+    def hide(self, key: str) -> None: ...
 
     def show(self, key: str) -> Mapping[str, Any]: ...
 
@@ -74,6 +96,13 @@ class Subject(Protocol):
     def served(self) -> int | None:
         """Return how many requests the place has seen, None where it does not count them."""
         ...
+
+
+@runtime_checkable
+class Restricting(Protocol):
+    """A sandbox of a tracker whose people can restrict a comment after it was said."""
+
+    def restrict(self, comment: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -103,6 +132,10 @@ class SandboxSubject:
     @property
     def token(self) -> str:
         return str(self.sandbox.options(UNREACHED)["token"])
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        return self.plugin.abilities
 
     def connector(self, *, token: str | None = None) -> Connector:
         said = self.sandbox.options(self.url or UNREACHED)
@@ -135,9 +168,39 @@ class SandboxSubject:
         self.clock.forward(1)
         return self.sandbox.say(key, body, restricted=restricted)
 
+    def reword(self, comment: str, body: str) -> None:
+        self.clock.forward(1)
+        self.sandbox.reword(comment, body)
+
+    def unsay(self, comment: str) -> None:
+        self.clock.forward(1)
+        self.sandbox.unsay(comment)
+
+    def restrict(self, comment: str) -> None:
+        if not isinstance(self.sandbox, Restricting):
+            raise TypeError(f"nobody can restrict a comment later in {self.plugin.name}")
+        self.clock.forward(1)
+        self.sandbox.restrict(comment)
+
     def remove(self, key: str) -> None:
         self.clock.forward(1)
         self.sandbox.remove(key)
+
+    def archive(self, key: str) -> None:
+        self.clock.forward(1)
+        self.sandbox.archive(key)
+
+    def restore(self, key: str) -> None:
+        self.clock.forward(1)
+        self.sandbox.restore(key)
+
+    def move(self, key: str) -> str:
+        self.clock.forward(1)
+        return self.sandbox.move(key)
+
+    def hide(self, key: str) -> None:
+        self.clock.forward(1)
+        self.sandbox.hide(key)
 
     def show(self, key: str) -> Mapping[str, Any]:
         return self.sandbox.show(key)

@@ -6,15 +6,18 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from syncer.sdk.sandbox import Call, Wire
 from syncer_jira import adf
+from syncer_jira.sandbox.ask import Gate
 from syncer_jira.sandbox.rest import WIDE_PAGE, Rest
-from syncer_jira.sandbox.site import (
+from syncer_jira.sandbox.site import Site
+from syncer_jira.sandbox.things import (
     BOT,
     EDGES,
     KINDS,
+    LEVELS,
     OTHER,
     POINTS,
     PRIORITIES,
@@ -23,7 +26,6 @@ from syncer_jira.sandbox.site import (
     STATUSES,
     Fields,
     Issue,
-    Site,
     Status,
 )
 
@@ -49,7 +51,10 @@ class JiraSandbox:
 
     *statuses* is name -> category key, the first being where issues start; *edges* is the workflow.
     *search_lag* is how many seconds the search index is behind. *per_issue* limits writes to one
-    issue within two seconds.
+    issue within two seconds. *premium*: the plan has an archive of issues. Where Jira documents
+    nothing, tests try both: *bumps* (do edited and deleted comments, archiving and restoring move
+    an issue's `updated`), *tells_archived* (does an archived issue say so in its fields). *in_role*:
+    the sync's account is of the role that restricted comments are for.
     """
 
     def __init__(
@@ -65,6 +70,10 @@ class JiraSandbox:
         edges: Mapping[str, Sequence[str]] = EDGES,
         page_cap: int = WIDE_PAGE,
         per_issue: int | None = None,
+        premium: bool = True,
+        bumps: bool = True,
+        tells_archived: bool = True,
+        in_role: bool = True,
     ) -> None:
         self.site = Site(
             clock=clock or _now,
@@ -75,9 +84,12 @@ class JiraSandbox:
             statuses=[Status(str(10_000 + n), name, c) for n, (name, c) in enumerate(statuses.items())],
             edges=edges,
             lag=timedelta(seconds=search_lag),
+            bumps=bumps,
+            tells_archived=tells_archived,
+            in_role=in_role,
         )
         self.token = secrets.token_urlsafe(24)
-        self.rest = Rest(self.site, self.token, page_cap, per_issue)
+        self.rest = Rest(Gate(self.site, per_issue), self.token, page_cap, premium)
         self.wire = Wire(self.rest.app(), _is_write, _limited)
         self.people: Mapping[str, str] = {u.name: u.id for u in self.site.users.values() if u.name != BOT}
 
@@ -117,24 +129,42 @@ class JiraSandbox:
             doc = adf.from_markdown(body)
             return self.site.say(self._at(key), doc, self.site.account(by), restricted=restricted).id
 
-    def reword(self, key: str, comment: str, body: str) -> None:
-        """Edit a comment as its author. The issue's own stamp stays: Jira does not promise to move it."""
+    def reword(self, comment: str, body: str, *, by: str | None = None) -> None:
+        """Edit a comment, as its author or as somebody who may edit all."""
         with self.site.lock:
-            issue, now = self._at(key), self.site.tick()
-            doc = adf.from_markdown(body)
-            notes = tuple(replace(n, body=doc, updated=now) if n.id == comment else n for n in issue.notes)
-            self.site.keep(replace(issue, notes=notes))
+            who = None if by is None else self.site.account(by)
+            self.site.reword(comment, adf.from_markdown(body), who)
 
-    def unsay(self, key: str, comment: str) -> None:
+    def restrict(self, comment: str, *, restricted: bool = True) -> None:
+        """Show a comment to a role only from now on, or to everybody again."""
+        with self.site.lock:
+            note = self.site.note(comment)
+            self.site.reword(comment, note.body, None, restricted=restricted)
+
+    def unsay(self, comment: str) -> None:
         """Delete a comment; nothing is left of it."""
         with self.site.lock:
-            issue = self._at(key)
-            self.site.keep(replace(issue, notes=tuple(n for n in issue.notes if n.id != comment)))
+            self.site.unsay(comment)
 
     def remove(self, key: str) -> None:
-        """Delete an issue."""
+        """Delete an issue with its sub-tasks; other children stay, without a parent."""
         with self.site.lock:
-            del self.site.issues[self._at(key).id]
+            self.site.delete(self._at(key))
+
+    def archive(self, key: str) -> None:
+        """Put an issue away with its sub-tasks: readable by id, in no search, not to be edited."""
+        with self.site.lock:
+            self.site.archive(self._at(key), self.site.account("jane"))
+
+    def restore(self, key: str) -> None:
+        """Take an issue out of the archive, or from under a security level. Raises TypeError for a deleted one."""
+        with self.site.lock:
+            if self.site.keys.get(key) not in self.site.issues:
+                raise TypeError(f"{key} is deleted for good")
+            if self._at(key).archived is not None:
+                self.site.unarchive(self._at(key))
+            if self._at(key).hidden:
+                self.site.secure(self._at(key), None)
 
     def move(self, key: str) -> str:
         """Move an issue to another project; its id stays, and the old key still finds it."""
@@ -143,10 +173,24 @@ class JiraSandbox:
             moved = replace(issue, key=self.site.new_key(OTHER), updated=self.site.tick())
             return self.site.keep(moved).key
 
-    def hide(self, key: str, *, hidden: bool = True) -> None:
+    def hide(self, key: str) -> None:
         """Put an issue under a security level the sync's account does not have."""
+        self.secure(key, ours=False)
+
+    def secure(self, key: str, *, ours: bool) -> None:
+        """Put an issue under a security level the sync's account has, or has not."""
         with self.site.lock:
-            self.site.keep(replace(self._at(key), hidden=hidden))
+            self.site.secure(self._at(key), next(level for level in LEVELS if level.ours is ours))
+
+    def rename(self, project: str) -> None:
+        """Give the project another key."""
+        with self.site.lock:
+            self.site.rename(project)
+
+    def shelve(self, how: Literal["archived", "deleted"] | None) -> None:
+        """Put the whole project into the archive or the trash, or take it out again for None."""
+        with self.site.lock:
+            self.site.shelved = how
 
     def set_readable(self, *, readable: bool) -> None:
         """Take the project from the sync's account, or give it back."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from syncer_jira.sandbox.site import KINDS, POINTS, PRIORITIES, START, Fields, Issue, Site
+from syncer_jira.sandbox.site import Site
+from syncer_jira.sandbox.things import KINDS, POINTS, PRIORITIES, START, Fields, Issue
 
 SUMMARY_MAX = 255
 LABEL_MAX = 255

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from syncer_jira.sandbox.site import CATEGORIES, PRIORITIES, Issue, Site
+from syncer_jira.sandbox.site import Site
+from syncer_jira.sandbox.things import CATEGORIES, PRIORITIES, Issue
 
 Test = Callable[[Issue], bool]
 
@@ -166,7 +167,8 @@ class _Parser:
         return lambda issue: self._is_one(field, [value], issue) is (operator == "=")
 
     def _must_exist(self, field: str, value: str) -> None:
-        if field == "project" and not (self.site.readable and value.upper() == self.site.project):
+        known = self.site.readable and self.site.shelved is None
+        if field == "project" and not (known and value.upper() == self.site.project):
             raise JqlError(f"The value '{value}' does not exist for the field 'project'.")
         if field == "status" and value.casefold() not in {s.name.casefold() for s in self.site.statuses}:
             raise JqlError(f"The value '{value}' does not exist for the field 'status'.")

@@ -16,9 +16,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from syncer_jira.sandbox import jql
-from syncer_jira.sandbox.edits import Edit, RefusedError, document, properties
-from syncer_jira.sandbox.shapes import CUSTOM_FIELDS, Shapes, system_fields
-from syncer_jira.sandbox.site import BOT, KINDS, OTHER, PRIORITIES, RESOLUTIONS, Issue, Site
+from syncer_jira.sandbox.ask import Answer, Ask, Gate, Operation
+from syncer_jira.sandbox.edits import Edit, RefusedError, properties
+from syncer_jira.sandbox.place import Surroundings
+from syncer_jira.sandbox.shapes import Shapes
+from syncer_jira.sandbox.shelf import Shelf
+from syncer_jira.sandbox.site import Site
+from syncer_jira.sandbox.talk import Talk
+from syncer_jira.sandbox.things import BOT, RESOLUTIONS
 
 ROOT = "/rest/api/3"
 BULK_MAX = 100
@@ -31,75 +36,63 @@ REMOVED = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. A full migration "
     "guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
 )
-NO_ISSUE = "Issue does not exist or you do not have permission to see it."
-
-Answer = tuple[int, Any]
-
-
-@dataclass(slots=True)
-class Ask:
-    """One request, read."""
-
-    query: Mapping[str, str]
-    path: Mapping[str, str]
-    body: Any
-    shapes: Shapes
-
-    def number(self, name: str, default: int) -> int:
-        try:
-            return int(self.query.get(name, default))
-        except ValueError:
-            raise RefusedError(400, f"{name} is not a number") from None
-
-    def names(self, name: str) -> list[str]:
-        return [n for n in self.query.get(name, "").split(",") if n]
-
-
-Operation = Callable[[Ask], Answer]
 
 
 @dataclass(slots=True)
 class Rest:
     """*page_cap* is the longest page of a search; tests make it short."""
 
-    site: Site
+    gate: Gate
     token: str
     page_cap: int = WIDE_PAGE
-    per_issue: int | None = None
-    """Writes to one issue within two seconds, before Jira refuses more; None for no limit."""
-    denied: set[str] = field(default_factory=set)
-    """Permissions the sync's account does not have, as it is told; tests take some away."""
+    premium: bool = True
     _pages: dict[str, tuple[datetime, str, list[int]]] = field(default_factory=dict)
-    _writes: dict[int, list[datetime]] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Site:
+        return self.gate.site
+
+    @property
+    def denied(self) -> set[str]:
+        """Permissions the sync's account does not have; tests take some away."""
+        return self.gate.denied
 
     def app(self) -> Starlette:
         issue = "/issue/{issue}"
+        place, talk, shelf = Surroundings(self.gate), Talk(self.gate), Shelf(self.gate, self.premium)
         operations: list[tuple[str, str, Operation]] = [
-            ("GET", "/myself", self.myself),
-            ("GET", "/serverInfo", self.server),
-            ("GET", "/project/{project}", self.project),
-            ("GET", "/project/{project}/statuses", self.statuses),
-            ("GET", "/field", self.fields),
-            ("GET", "/priority", self.priorities),
-            ("GET", "/priority/search", self.priority_page),
-            ("GET", "/mypermissions", self.permissions),
-            ("GET", "/user/assignable/search", self.assignable),
+            ("GET", "/myself", place.myself),
+            ("GET", "/serverInfo", place.server),
+            ("GET", "/project/{project}", place.project),
+            ("GET", "/project/{project}/statuses", place.statuses),
+            ("GET", "/project/{project}/issuesecuritylevelscheme", place.security_scheme),
+            ("GET", "/project/{project}/securitylevel", place.security_levels),
+            ("GET", "/field", place.fields),
+            ("GET", "/priority", place.priorities),
+            ("GET", "/priority/search", place.priority_page),
+            ("GET", "/mypermissions", place.permissions),
+            ("GET", "/user/assignable/search", place.assignable),
             ("GET", "/search", self.old_search),
             ("POST", "/search", self.old_search),
             ("GET", "/search/jql", self.search),
             ("POST", "/search/jql", self.search),
             ("POST", "/issue", self.create),
             ("POST", "/issue/bulkfetch", self.bulk),
-            ("GET", "/issue/createmeta/{project}/issuetypes", self.types),
-            ("GET", "/issue/createmeta/{project}/issuetypes/{type}", self.screen),
+            ("PUT", "/issue/archive", shelf.archive),
+            ("PUT", "/issue/unarchive", shelf.unarchive),
+            ("GET", "/issue/createmeta/{project}/issuetypes", place.types),
+            ("GET", "/issue/createmeta/{project}/issuetypes/{type}", place.screen),
             ("GET", issue, self.show),
             ("PUT", issue, self.edit),
             ("DELETE", issue, self.delete),
             ("GET", f"{issue}/transitions", self.transitions),
             ("POST", f"{issue}/transitions", self.transition),
             ("GET", f"{issue}/changelog", self.changelog),
-            ("GET", f"{issue}/comment", self.comments),
-            ("POST", f"{issue}/comment", self.comment),
+            ("GET", f"{issue}/comment", talk.listing),
+            ("POST", f"{issue}/comment", talk.add),
+            ("GET", f"{issue}/comment/{{comment}}", talk.show),
+            ("PUT", f"{issue}/comment/{{comment}}", talk.edit),
+            ("DELETE", f"{issue}/comment/{{comment}}", talk.delete),
             ("GET", f"{issue}/properties/{{key}}", self.property),
             ("PUT", f"{issue}/properties/{{key}}", self.set_property),
         ]
@@ -126,91 +119,6 @@ class Rest:
         pair = f"{self.site.users[self.site.account(BOT)].email}:{self.token}"
         if header != "Basic " + base64.b64encode(pair.encode()).decode():
             raise RefusedError(401, "Client must be authenticated to access this resource.")
-
-    # -- the place -------------------------------------------------------------------------------
-
-    def myself(self, ask: Ask) -> Answer:
-        return 200, ask.shapes.user(self.site.account(BOT), own=True)
-
-    def server(self, ask: Ask) -> Answer:
-        return 200, {
-            "baseUrl": ask.shapes.base,
-            "version": "1001.0.0-SNAPSHOT",
-            "versionNumbers": [1001, 0, 0],
-            "deploymentType": "Cloud",
-            "serverTime": ask.shapes.time(self.site.clock()),
-            "serverTitle": "Jira",
-        }
-
-    def _key(self, ask: Ask) -> str:
-        named = ask.path["project"].upper()
-        keys = {self.site.project: self.site.project, "10000": self.site.project, OTHER: OTHER, "10001": OTHER}
-        if not self.site.readable or named not in keys:
-            raise RefusedError(404, f"No project could be found with key '{ask.path['project']}'.")
-        return keys[named]
-
-    def project(self, ask: Ask) -> Answer:
-        kinds = [ask.shapes.kind(k) for k in KINDS]
-        more = {"issueTypes": kinds, "style": "next-gen", "simplified": True, "projectTypeKey": "software"}
-        return 200, {**ask.shapes.project(self._key(ask)), **more}
-
-    def statuses(self, ask: Ask) -> Answer:
-        self._key(ask)
-        listed = [ask.shapes.status(s) for s in self.site.statuses]
-        return 200, [
-            {
-                "self": ask.shapes.link(f"issuetype/{k.id}"),
-                "id": k.id,
-                "name": k.name,
-                "subtask": k.level < 0,
-                "statuses": listed,
-            }
-            for k in KINDS
-        ]
-
-    def fields(self, _: Ask) -> Answer:
-        return 200, [*system_fields(), *CUSTOM_FIELDS]
-
-    def priorities(self, ask: Ask) -> Answer:
-        return 200, [ask.shapes.priority(p) for p in PRIORITIES]
-
-    def priority_page(self, ask: Ask) -> Answer:
-        values = [ask.shapes.priority(p) for p in PRIORITIES]
-        return 200, {"values": values, "isLast": True, "maxResults": 50, "startAt": 0, "total": len(values)}
-
-    def permissions(self, ask: Ask) -> Answer:
-        names = ask.names("permissions")
-        if not names:
-            raise RefusedError(400, "The 'permissions' query parameter is required.")
-        if ask.query.get("projectKey", self.site.project) != self.site.project:
-            raise RefusedError(404, "No project could be found with that key.")
-        return 200, {
-            "permissions": {
-                n: {"id": "1", "key": n, "name": n, "type": "PROJECT", "havePermission": self._may(n)} for n in names
-            }
-        }
-
-    def _may(self, permission: str) -> bool:
-        return self.site.readable and permission not in self.denied
-
-    def assignable(self, ask: Ask) -> Answer:
-        if ask.query.get("project") != self.site.project:
-            raise RefusedError(404, "The project does not exist.")
-        start, most = ask.number("startAt", 0), ask.number("maxResults", 50)
-        return 200, [ask.shapes.user(u) for u in self.site.users][start : start + most]
-
-    def types(self, ask: Ask) -> Answer:
-        self._key(ask)
-        kinds = [ask.shapes.kind(k) for k in KINDS]
-        return 200, {"issueTypes": kinds, "startAt": 0, "maxResults": 50, "total": len(kinds)}
-
-    def screen(self, ask: Ask) -> Answer:
-        self._key(ask)
-        kind = next((k for k in KINDS if k.id == ask.path["type"]), None)
-        if kind is None:
-            raise RefusedError(404, "The issue type does not exist.")
-        fields = ask.shapes.screen(kind)
-        return 200, {"fields": fields, "startAt": 0, "maxResults": 50, "total": len(fields)}
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -249,15 +157,9 @@ class Rest:
             raise RefusedError(400, "The provided next page token is invalid or expired.")
         return rest
 
-    def _issue(self, ask: Ask) -> Issue:
-        found = self.site.issue(ask.path["issue"])
-        if found is None:
-            raise RefusedError(404, NO_ISSUE)
-        return found
-
     def show(self, ask: Ask) -> Answer:
         names = ask.names("fields") or ["*all"]
-        return 200, ask.shapes.issue(self._issue(ask), names, ask.names("properties"))
+        return 200, ask.shapes.issue(self.gate.issue(ask), names, ask.names("properties"))
 
     def bulk(self, ask: Ask) -> Answer:
         asked = (ask.body or {}).get("issueIdsOrKeys")
@@ -272,7 +174,7 @@ class Rest:
         return 200, {"issues": issues, "issueErrors": []}
 
     def changelog(self, ask: Ask) -> Answer:
-        issue, start, most = self._issue(ask), ask.number("startAt", 0), min(100, ask.number("maxResults", 100))
+        issue, start, most = self.gate.issue(ask), ask.number("startAt", 0), min(100, ask.number("maxResults", 100))
         held = issue.log[start : start + most]
         return 200, {
             "self": ask.shapes.link(f"issue/{issue.id}/changelog"),
@@ -283,52 +185,37 @@ class Rest:
             "values": [ask.shapes.entry(e) for e in held],
         }
 
-    def comments(self, ask: Ask) -> Answer:
-        most = max(1, min(100, ask.number("maxResults", 100)))
-        return 200, ask.shapes.notes(self._issue(ask), ask.number("startAt", 0), most)
-
     # -- writing ---------------------------------------------------------------------------------
 
-    def _count(self, issue: Issue) -> None:
-        now = self.site.clock()
-        recent = [at for at in self._writes.get(issue.id, []) if now - at < timedelta(seconds=2)]
-        if self.per_issue is not None and len(recent) >= self.per_issue:
-            raise RefusedError(429, "Rate limit exceeded for this issue.")
-        self._writes[issue.id] = [*recent, now]
-
     def create(self, ask: Ask) -> Answer:
-        body = _object(ask.body)
+        body = ask.object()
         fields = Edit(self.site, None).read(body)
         held = properties(body.get("properties", []))
         issue = self.site.create(fields, self.site.account(BOT), held)
         return 201, {"id": str(issue.id), "key": issue.key, "self": ask.shapes.link(f"issue/{issue.id}")}
 
     def edit(self, ask: Ask) -> Answer:
-        issue = self._issue(ask)
-        self._count(issue)
-        changed = self.site.change(issue, Edit(self.site, issue).read(_object(ask.body)), self.site.account(BOT))
+        issue = self.gate.writable(ask)
+        changed = self.site.change(issue, Edit(self.site, issue).read(ask.object()), self.site.account(BOT))
         if ask.query.get("returnIssue") != "true":
             return 204, None
         return 200, ask.shapes.issue(changed, ["*all"])
 
     def delete(self, ask: Ask) -> Answer:
-        issue = self._issue(ask)
-        children = [i for i in self.site.issues.values() if i.fields["parent"] == issue.id]
-        subtasks = [i for i in children if self.site.kind(i.fields["issuetype"]).level < 0]
-        if subtasks and ask.query.get("deleteSubtasks") != "true":
+        issue = self.gate.issue(ask)
+        if self.site.subtasks(issue) and ask.query.get("deleteSubtasks") != "true":
             raise RefusedError(400, "The issue has subtasks. You must specify the 'deleteSubtasks' parameter.")
-        del self.site.issues[issue.id]
+        self.site.delete(issue)
         return 204, None
 
     def transitions(self, ask: Ask) -> Answer:
-        issue = self._issue(ask)
+        issue = self.gate.issue(ask)
         full = "transitions.fields" in ask.query.get("expand", "")
         exits = self.site.exits(self.site.status(issue.fields["status"]))
         return 200, {"expand": "transitions", "transitions": [ask.shapes.edge(i, t, full=full) for i, t in exits]}
 
     def transition(self, ask: Ask) -> Answer:
-        issue, body = self._issue(ask), _object(ask.body)
-        self._count(issue)
+        issue, body = self.gate.writable(ask), ask.object()
         asked = str((body.get("transition") or {}).get("id", ""))
         exits = dict(self.site.exits(self.site.status(issue.fields["status"])))
         if not asked:
@@ -354,26 +241,14 @@ class Rest:
             found["resolution"] = _resolution(value)
         return found
 
-    def comment(self, ask: Ask) -> Answer:
-        issue, body = self._issue(ask), _object(ask.body)
-        self._count(issue)
-        try:
-            doc = document(self.site, body.get("body"))
-        except ValueError as error:
-            raise RefusedError(400, fields={"comment": str(error)}) from None
-        if doc is None:
-            raise RefusedError(400, fields={"comment": "Comment body can not be empty!"})
-        note = self.site.say(issue, doc, self.site.account(BOT), restricted="visibility" in body)
-        return 201, ask.shapes.note(note, issue)
-
     def property(self, ask: Ask) -> Answer:
-        held = self._issue(ask).properties
+        held = self.gate.issue(ask).properties
         if ask.path["key"] not in held:
             raise RefusedError(404, f"The property {ask.path['key']} does not exist.")
         return 200, {"key": ask.path["key"], "value": held[ask.path["key"]]}
 
     def set_property(self, ask: Ask) -> Answer:
-        issue, key = self._issue(ask), ask.path["key"]
+        issue, key = self.gate.writable(ask), ask.path["key"]
         if ask.body is None:
             raise RefusedError(400, "A property has a value.")
         self.site.keep(replace(issue, properties={**issue.properties, key: ask.body}))
@@ -400,12 +275,6 @@ def _json(raw: bytes) -> Any:  # noqa: ANN401 -- any JSON
         return json.loads(raw)
     except ValueError:
         raise RefusedError(400, "There was an error parsing JSON. Check that your request body is valid.") from None
-
-
-def _object(body: Any) -> Mapping[str, Any]:  # noqa: ANN401 -- any JSON
-    if not isinstance(body, Mapping):
-        raise RefusedError(400, "Invalid request payload. Refer to the REST API documentation and try again.")
-    return body
 
 
 def _limit_headers(status: int) -> Mapping[str, str]:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from syncer_jira.sandbox.site import (
+from syncer_jira.sandbox.site import Site
+from syncer_jira.sandbox.things import (
     CATEGORIES,
     POINTS,
     PRIORITIES,
@@ -17,8 +18,8 @@ from syncer_jira.sandbox.site import (
     Entry,
     Issue,
     Kind,
+    Level,
     Note,
-    Site,
     Status,
 )
 
@@ -98,6 +99,14 @@ class Shapes:
             return None
         return {"self": self.link(f"resolution/{id_}"), "id": id_, "name": RESOLUTIONS[id_], "description": ""}
 
+    def level(self, level: Level) -> Shape:
+        return {
+            "self": self.link(f"securitylevel/{level.id}"),
+            "id": level.id,
+            "name": level.name,
+            "description": "",
+        }
+
     def project(self, key: str) -> Shape:
         number = "10000" if key == self.site.project else "10001"
         return {"self": self.link(f"project/{number}"), "id": number, "key": key, "name": f"{key.title()} project"}
@@ -109,7 +118,7 @@ class Shapes:
             "id": note.id,
             "author": author,
             "body": note.body,
-            "updateAuthor": author,
+            "updateAuthor": self.user(note.editor or note.author),
             "created": self.time(note.created),
             "updated": self.time(note.updated),
             "jsdPublic": True,
@@ -119,11 +128,11 @@ class Shapes:
         return shape
 
     def notes(self, issue: Issue, start: int, most: int) -> Shape:
-        held = issue.notes[start : start + most]
+        shown = self.site.audible(issue)
         return {
-            "comments": [self.note(n, issue) for n in held],
+            "comments": [self.note(n, issue) for n in shown[start : start + most]],
             "maxResults": most,
-            "total": len(issue.notes),
+            "total": len(shown),
             "startAt": start,
         }
 
@@ -173,7 +182,13 @@ class Shapes:
         }
         # An issue without a parent has no such field at all.
         parent = self.parent(held["parent"])
-        return {**shape, "parent": parent} if parent else shape
+        if parent:
+            shape["parent"] = parent
+        if self.site.levels:
+            shape["security"] = self.level(issue.level) if issue.level else None
+        if issue.archived and self.site.tells_archived:
+            shape |= {"archiveddate": self.time(issue.archived), "archivedby": self.user(issue.archiver)}
+        return shape
 
     def issue(self, issue: Issue, names: Collection[str], properties: Sequence[str] = ()) -> Shape:
         """Return the issue with the fields asked for; the id alone for none."""

@@ -6,132 +6,35 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-Fields = dict[str, Any]
-
-POINTS = "customfield_10016"
-START = "customfield_10015"
-BOT = "syncer"
-OTHER = "ATTIC"
-"""A second project, to move issues to."""
-
-PEOPLE: Mapping[str, str] = {
-    "jane": "Jane Doe",
-    "omar": "Omar Haddad",
-    "mia": "Mia Chen",
-    "ravi": "Ravi Shah",
-    BOT: "Syncer",
-}
-PRIORITIES: Mapping[str, str] = {"1": "Highest", "2": "High", "3": "Medium", "4": "Low", "5": "Lowest"}
-RESOLUTIONS: Mapping[str, str] = {
-    "10000": "Done",
-    "10001": "Won't Do",
-    "10002": "Duplicate",
-    "10003": "Cannot Reproduce",
-}
-CATEGORIES: Mapping[str, tuple[int, str, str]] = {
-    "new": (2, "blue-gray", "To Do"),
-    "indeterminate": (4, "yellow", "In Progress"),
-    "done": (3, "green", "Done"),
-}
-STATUSES: Mapping[str, str] = {
-    "To Do": "new",
-    "In Progress": "indeterminate",
-    "In Review": "indeterminate",
-    "Done": "done",
-}
-EDGES: Mapping[str, Sequence[str]] = {
-    "To Do": ("In Progress", "Done"),
-    "In Progress": ("To Do", "In Review", "Done"),
-    "In Review": ("To Do", "In Progress", "Done"),
-    "Done": ("To Do", "In Progress"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """A person, or the sync's own account."""
-
-    name: str
-    id: str
-    display: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A status of the workflow; `category` is Jira's key for it."""
-
-    id: str
-    name: str
-    category: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """An issue type. Level -1 is a sub-task, 0 the base, 1 an epic."""
-
-    id: str
-    name: str
-    level: int
-
-
-KINDS = (
-    Kind("10000", "Epic", 1),
-    Kind("10001", "Story", 0),
-    Kind("10002", "Task", 0),
-    Kind("10003", "Bug", 0),
-    Kind("10004", "Sub-task", -1),
-    Kind("10005", "Initiative", 2),
+from syncer_jira.sandbox.things import (
+    KINDS,
+    LEVELS,
+    PEOPLE,
+    POINTS,
+    PRIORITIES,
+    RESOLUTIONS,
+    START,
+    Entry,
+    Fields,
+    Issue,
+    Kind,
+    Level,
+    Note,
+    Status,
+    User,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A comment; `restricted` ones are for a role only."""
-
-    id: str
-    author: str
-    body: Mapping[str, Any]
-    created: datetime
-    updated: datetime
-    restricted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of an issue's history."""
-
-    id: str
-    author: str
-    at: datetime
-    items: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """An issue as it stands; changing one makes a new value, so that an index may lag."""
-
-    id: int
-    key: str
-    fields: Mapping[str, Any]
-    created: datetime
-    updated: datetime
-    creator: str
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[Note, ...] = ()
-    log: tuple[Entry, ...] = ()
-    hidden: bool = False
-
-    @property
-    def project(self) -> str:
-        return self.key.partition("-")[0]
 
 
 @dataclass(slots=True)
 class Site:
-    """Everything behind the API. Take `lock` around every use."""
+    """Everything behind the API. Take `lock` around every use.
+
+    `bumps`: editing or deleting a comment, archiving and restoring move the issue's `updated`; Jira
+    documents neither. `tells_archived`: an archived issue says so in its fields; Jira Cloud documents
+    no way. `in_role`: the sync's account sees restricted comments.
+    """
 
     clock: Callable[[], datetime]
     project: str
@@ -147,6 +50,15 @@ class Site:
     versions: dict[int, list[tuple[datetime, Issue]]] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
     readable: bool = True
+    bumps: bool = True
+    tells_archived: bool = True
+    in_role: bool = True
+    levels: Sequence[Level] = ()
+    """The project's issue security scheme; empty where it has none."""
+    former: set[str] = field(default_factory=set)
+    """Keys the project once had."""
+    shelved: Literal["archived", "deleted"] | None = None
+    """The project is in the archive, or in the trash."""
     _numbers: dict[str, int] = field(default_factory=dict)
     _last: datetime | None = None
     _next: int = 10_000
@@ -179,16 +91,29 @@ class Site:
         """Return the issue under its id, its key or a key it once had; hidden ones do not show."""
         id_ = int(id_or_key) if id_or_key.isdigit() else self.keys.get(id_or_key.upper())
         found = self.issues.get(id_) if id_ is not None else None
-        return found if found is not None and self.readable and not found.hidden else None
+        return found if found is not None and self._is_visible(found) else None
+
+    def _is_visible(self, issue: Issue) -> bool:
+        if self.shelved == "deleted" and issue.project == self.project:
+            return False
+        return self.readable and not issue.hidden
+
+    def audible(self, issue: Issue) -> Sequence[Note]:
+        """Return the comments the sync's account is shown."""
+        return [n for n in issue.notes if self.in_role or not n.restricted]
+
+    def subtasks(self, issue: Issue) -> list[Issue]:
+        below = [i for i in self.issues.values() if i.fields["parent"] == issue.id]
+        return [i for i in below if self.kind(i.fields["issuetype"]).level < 0]
 
     def indexed(self) -> list[Issue]:
-        """Return the issues as the search index shows them, which is late."""
+        """Return the issues as the search index shows them, which is late, and without archived ones."""
         horizon = self.clock() - self.lag
         found = []
         for id_, versions in self.versions.items():
             known = [issue for at, issue in versions if at <= horizon or not self.lag]
             now = self.issues.get(id_)
-            if known and now is not None and self.readable and not now.hidden:
+            if known and now is not None and now.archived is None and self._is_visible(now):
                 found.append(known[-1])
         return found
 
@@ -297,3 +222,72 @@ class Site:
         note = Note(str(self.number()), who, body, now, now, restricted)
         self.keep(replace(issue, notes=(*issue.notes, note), updated=now))
         return note
+
+    def _bumped(self, issue: Issue, now: datetime) -> Issue:
+        return replace(issue, updated=now) if self.bumps else issue
+
+    def reword(self, comment: str, body: Mapping[str, Any], who: str | None, *, restricted: bool | None = None) -> Note:
+        """Edit a comment, by its author for None. Raises KeyError where there is none."""
+        issue, note = self._said(comment)
+        now = self.tick()
+        kept = note.restricted if restricted is None else restricted
+        edited = replace(note, body=body, updated=now, editor=who or note.author, restricted=kept)
+        notes = tuple(edited if n.id == comment else n for n in issue.notes)
+        self.keep(self._bumped(replace(issue, notes=notes), now))
+        return edited
+
+    def unsay(self, comment: str) -> None:
+        """Delete a comment; nothing is left of it. Raises KeyError where there is none."""
+        issue, _ = self._said(comment)
+        notes = tuple(n for n in issue.notes if n.id != comment)
+        self.keep(self._bumped(replace(issue, notes=notes), self.tick()))
+
+    def note(self, comment: str) -> Note:
+        return self._said(comment)[1]
+
+    def _said(self, comment: str) -> tuple[Issue, Note]:
+        for issue in self.issues.values():
+            for note in issue.notes:
+                if note.id == comment:
+                    return issue, note
+        raise KeyError(comment)
+
+    # -- away and back ---------------------------------------------------------------------------
+
+    def delete(self, issue: Issue) -> None:
+        """Delete an issue with its sub-tasks; other children stay, without a parent."""
+        for below in self.subtasks(issue):
+            self.delete(below)
+        del self.issues[issue.id]
+        for child in [i for i in self.issues.values() if i.fields["parent"] == issue.id]:
+            self.keep(replace(child, fields={**child.fields, "parent": None}))
+
+    def archive(self, issue: Issue, who: str) -> int:
+        """Put an issue away with its sub-tasks; return how many."""
+        now = self.tick()
+        put = [i for i in (issue, *self.subtasks(issue)) if i.archived is None]
+        for one in put:
+            self.keep(self._bumped(replace(one, archived=now, archiver=who), now))
+        return len(put)
+
+    def unarchive(self, issue: Issue) -> int:
+        """Take an issue out again with its sub-tasks; return how many."""
+        now = self.tick()
+        put = [i for i in (issue, *self.subtasks(issue)) if i.archived is not None]
+        for one in put:
+            self.keep(self._bumped(replace(one, archived=None, archiver=None), now))
+        return len(put)
+
+    def secure(self, issue: Issue, level: Level | None) -> None:
+        """Set an issue's security level, which needs a scheme."""
+        self.levels = self.levels or LEVELS
+        self.keep(replace(issue, level=level, updated=self.tick()))
+
+    def rename(self, key: str) -> None:
+        """Give the project another key: its issues follow, and their old keys still find them."""
+        ours = [i for i in self.issues.values() if i.project == self.project]
+        self._numbers[key] = self._numbers.pop(self.project, 0)
+        self.former.add(self.project)
+        self.project = key
+        for issue in ours:
+            self.keep(replace(issue, key=f"{key}-{issue.key.partition('-')[2]}"))

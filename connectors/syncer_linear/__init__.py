@@ -21,7 +21,7 @@ class Linear:
 
     name: ClassVar[str] = "linear"
     version: ClassVar[str] = "0.1.0"
-    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "parent", "private"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"archive", "comments", "history", "parent", "private"})
     settings: ClassVar[type[BaseModel]] = LinearSettings
     fields: ClassVar[frozenset[str]] = frozenset(FIELDS)
 

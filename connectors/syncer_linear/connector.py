@@ -33,13 +33,13 @@ from syncer.model import (
     State,
 )
 from syncer_linear.api import Api, Node
-from syncer_linear.bodies import said
 from syncer_linear.catalog import Catalog
 from syncer_linear.codecs import codecs, words
+from syncer_linear.comments import Comments
 from syncer_linear.feed import Marks, delta
 from syncer_linear.operations import (
-    COMMENT_CREATE,
     COMMENTS_DELTA,
+    ISSUE_ARCHIVE,
     ISSUE_CREATE,
     ISSUE_HISTORY,
     ISSUE_ONE,
@@ -47,9 +47,10 @@ from syncer_linear.operations import (
     ISSUES_BY_IDS,
     ISSUES_DELTA,
     LARGEST_BATCH,
+    TEAM_ONE,
 )
-from syncer_linear.records import Reader, edits
-from syncer_linear.refusals import ConflictError
+from syncer_linear.records import Reader, deleted, edits
+from syncer_linear.refusals import ConflictError, ForbiddenError
 from syncer_linear.writes import issue_input
 
 HISTORY_PAGE = 50
@@ -109,18 +110,22 @@ class LinearConnector:
 
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         marks = Marks.parse(cursor)
-        reader, ours = await self._reading(), {"team": {"id": {"eq": (await self.catalog.team()).id}}}
-        async for nodes, newest in delta(self.api, reader, ISSUES_DELTA, ours, marks.issues):
+        reader, team = await self._reading(), (await self.catalog.team()).id
+        ours = {"team": {"id": {"eq": team}}}
+        async for nodes, newest in self._issues(reader, {"team": team, "filter": ours}, marks.issues):
             if newest is not None:
                 marks = Marks(newest, marks.comments)
             yield Page(records=await self._records(nodes), cursor=_saved(marks, when=newest is not None))
         ended = False
-        async for nodes, newest in delta(self.api, reader, COMMENTS_DELTA, {"issue": ours}, marks.comments):
+        async for nodes, newest in delta(self.api, reader, COMMENTS_DELTA, {"filter": {"issue": ours}}, marks.comments):
             ended = newest is not None
             marks = Marks(marks.issues, newest or marks.comments)
-            # An archived comment is one its author deleted.
-            heard = [reader.comment(n) for n in nodes if n.get("issueId") and not n.get("archivedAt")]
-            yield Page(comments=heard, cursor=_saved(marks, when=ended))
+            told = [node for node in nodes if node.get("issueId")]
+            yield Page(
+                comments=[reader.comment(node) for node in told if not deleted(node)],
+                unsaid=[reader.comment_ref(node) for node in told if deleted(node)],
+                cursor=_saved(marks, when=ended),
+            )
         if not ended:
             yield Page(cursor=str(marks))
 
@@ -131,17 +136,19 @@ class LinearConnector:
             batch = refs[start : start + LARGEST_BATCH]
             for record in await self._by_ids([ref.id for ref in batch]):
                 found[record.ref] = _present(record)
-            for ref in batch:
-                if ref not in found:
-                    found[ref] = await self._one(ref)
+            found |= await self._absent([ref for ref in batch if ref not in found])
         return found
 
     async def find(self, draft: Draft, since: datetime) -> Record | None:
-        records = await self._by_ids([draft.client_id])
-        return records[0] if records else None
+        """Return the issue under the draft's client id, wherever it is by now: its `state` tells."""
+        return await self._sought(draft.client_id)
 
     async def create(self, draft: Draft) -> Receipt:
-        """Create the issue under the draft's client id: sent twice, it is refused, never doubled."""
+        """Create the issue under the draft's client id: sent twice, it is refused, never doubled.
+
+        The receipt's record is the first one, with the `state` it has now: a person may have put it
+        into the trash or moved it meanwhile.
+        """
         team = await self.catalog.team()
 
         async def build() -> Node:
@@ -154,12 +161,18 @@ class LinearConnector:
 
         try:
             return await self._renewed(build, send)
-        except (ConflictError, ProtocolError):
-            # It arrived before, or its answer is damaged: the id tells.
-            found = await self._by_ids([draft.client_id])
-            if not found:
+        except ConflictError as error:
+            found = await self._sought(draft.client_id)
+            if found is None:
+                message = "the issue was created before and cannot be seen any more"
+                raise ConflictError(message, connection=self.setting.connection) from error
+            return _receipt(found)
+        except ProtocolError:
+            # Its answer is damaged: the id tells.
+            found = await self._sought(draft.client_id)
+            if found is None:
                 raise
-            return _receipt(found[0])
+            return _receipt(found)
 
     def steps(self, patch: Patch) -> Sequence[Patch]:
         return [patch] if patch else []
@@ -181,23 +194,30 @@ class LinearConnector:
         client_id: str,
         since: datetime,
     ) -> Comment | None:
-        variables = {"filter": {"id": {"in": [client_id]}}, "first": 1}
-        nodes = self.api.nodes(await self.api.read(COMMENTS_DELTA, variables))
-        reader = await self._reading()
-        return reader.comment(nodes[0]) if nodes else None
+        return await (await self._talk()).find(client_id)
 
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
-        variables = {"input": {"id": client_id, "issueId": item.ref.id, "body": said(body)}}
-        reader = await self._reading()
+        return await (await self._talk()).write(item, body, client_id)
+
+    async def comments(self, item: Address) -> Sequence[Comment]:
+        return await (await self._talk()).of(item)
+
+    async def edit_comment(self, item: Address, comment: Ref, body: str, marker: str) -> Comment:
+        """Give a comment another text; its id is its marker. Raises RejectedError where it is another's."""
+        return await (await self._talk()).edit(item, comment, body)
+
+    async def delete_comment(self, item: Address, comment: Ref) -> None:
+        await (await self._talk()).delete(item, comment)
+
+    async def archive(self, address: Address) -> Receipt:
         try:
-            answer = await self.api.ask(COMMENT_CREATE, variables, again=True)
-            return reader.comment({"issueId": item.ref.id, **(answer[COMMENT_CREATE.root].get("comment") or {})})
-        except (ConflictError, ProtocolError):
-            # It arrived before, or its answer is damaged: the id tells.
-            found = await self.find_comment(item, marker, client_id, self.setting.clock())
-            if found is None:
-                raise
-            return found
+            answer = await self.api.ask(ISSUE_ARCHIVE, {"id": address.ref.id}, again=False)
+        except ForbiddenError as error:
+            raise RejectedError(error.message, connection=self.setting.connection) from error
+        receipt = await self._receipt(answer[ISSUE_ARCHIVE.root], address.ref.id)
+        if receipt.record is not None and receipt.record.state is State.HERE:
+            raise RejectedError("Linear did not archive the issue", connection=self.setting.connection)
+        return receipt
 
     async def history(self, address: Address, fields: frozenset[str]) -> Mapping[str, Edited]:
         """Read the issue's own history; what changed within 3 minutes of its creation is not in it."""
@@ -224,6 +244,20 @@ class LinearConnector:
             self._reader = Reader(self.setting.connection, viewer.account.id, team.id)
         return self._reader
 
+    async def _issues(
+        self, reader: Reader, variables: Node, since: datetime | None
+    ) -> AsyncIterator[tuple[list[Node], datetime | None]]:
+        """Yield the delta of issues. A team we do not see lists nothing, which must not pass for an empty one."""
+        try:
+            async for page in delta(self.api, reader, ISSUES_DELTA, variables, since):
+                yield page
+        except NotFoundError as error:
+            message = f'the team "{self.setting.options.team}" cannot be read any more with this token'
+            raise NotFoundError(message, connection=self.setting.connection) from error
+
+    async def _talk(self) -> Comments:
+        return Comments(self.api, await self._reading())
+
     async def _records(self, nodes: Sequence[Node]) -> list[Record]:
         reader = await self._reading()
         names = await self.catalog.names([i for node in nodes for i in node.get("labelIds") or ()])
@@ -235,12 +269,34 @@ class LinearConnector:
         return await self._records(self.api.nodes(root))
 
     async def _one(self, ref: Ref) -> Record | Missing:
+        record = await self._alone(ref.id)
+        # Purged and hidden give the same answer: never take it for a deletion.
+        return Missing(ref, State.UNREACHABLE) if record is None else _present(record)
+
+    async def _alone(self, id_: str) -> Record | None:
         try:
-            node = await self.api.read(ISSUE_ONE, {"id": ref.id})
-        except NotFoundError:
-            # Purged and hidden give the same answer: never take it for a deletion.
-            return Missing(ref, State.UNREACHABLE)
-        return _present((await self._records([node]))[0])
+            node = await self.api.read(ISSUE_ONE, {"id": id_})
+        except (NotFoundError, ForbiddenError):
+            return None
+        return (await self._records([node]))[0]
+
+    async def _sought(self, id_: str) -> Record | None:
+        """Return the issue of that id, asked in two ways: whether lists show all of the trash is not documented."""
+        listed = await self._by_ids([id_])
+        return listed[0] if listed else await self._alone(id_)
+
+    async def _absent(self, refs: Sequence[Ref]) -> Mapping[Ref, Record | Missing]:
+        """Ask singly for what a list did not show; where our team itself is hidden, for none of it."""
+        if len(refs) > 1 and not await self._team_is_seen():
+            return {ref: Missing(ref, State.UNREACHABLE) for ref in refs}
+        return {ref: await self._one(ref) for ref in refs}
+
+    async def _team_is_seen(self) -> bool:
+        try:
+            await self.api.read(TEAM_ONE, {"id": (await self.catalog.team()).id})
+        except (NotFoundError, ForbiddenError):
+            return False
+        return True
 
     async def _input(self, patch: Patch, *, new: bool) -> Node:
         """Return the input that says *patch*. A failure here certainly wrote nothing to the issue."""
@@ -267,15 +323,15 @@ class LinearConnector:
             return await send(again)
 
     async def _receipt(self, answer: Mapping[str, Any], id_: str) -> Receipt:
-        node = answer.get("issue")
+        node = answer.get("issue") or answer.get("entity")
         if node:
             return _receipt((await self._records([node]))[0])
         if answer.get("success") is False:
             raise RejectedError("Linear did not make the change", connection=self.setting.connection)
-        found = await self._by_ids([id_])
-        if not found:
+        found = await self._sought(id_)
+        if found is None:
             raise ProtocolError("the answer to a write shows no issue", connection=self.setting.connection)
-        return _receipt(found[0])
+        return _receipt(found)
 
     def _error(self, message: str, *, key: str, fix: str | None) -> Problem:
         return Problem("error", message, connection=self.setting.connection, key=key, fix=fix)

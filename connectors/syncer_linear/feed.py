@@ -37,20 +37,25 @@ class Marks:
 
 
 async def delta(
-    api: Api, reader: Reader, operation: Operation, scope: Mapping[str, Any], since: datetime | None
+    api: Api,
+    reader: Reader,
+    operation: Operation,
+    variables: Mapping[str, Any],
+    since: datetime | None,
 ) -> AsyncIterator[tuple[list[Node], datetime | None]]:
     """Yield pages of all that changed from *since* on; with the last one, the newest stamp seen.
 
+    *variables* hold the filter that is narrowed to the window.
     The mark moves only at the end: an earlier page is newer than all behind it. A row that changes
     while we page leaves its place, so what took several pages is asked again from the newest stamp
     until nothing newer shows. The window is open at its upper end: no clock but Linear's counts.
     """
-    newest = since
+    newest, scope = since, variables["filter"]
     window = {"updatedAt": {"gte": iso(since - OVERLAP)}} if since else {}
     while True:
         start, pages = newest, 0
         held: list[Node] = []
-        async for nodes, more in api.pages(operation, {"filter": {**scope, **window}}):
+        async for nodes, more in api.pages(operation, {**variables, "filter": {**scope, **window}}):
             pages += 1
             newest = max([reader.stamp(node) for node in nodes] + ([newest] if newest else []), default=None)
             if more:

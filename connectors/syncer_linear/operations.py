@@ -30,6 +30,7 @@ fragment IssueCore on Issue {
 _COMMENT = """
 fragment CommentCore on Comment {
   id body createdAt updatedAt archivedAt url issueId
+  issue { archivedAt }
   user { id email displayName app }
   externalUser { id name email }
   botActor { id type name userDisplayName }
@@ -102,7 +103,8 @@ USERS = Operation(
 ISSUES_DELTA = Operation(
     "IssuesDelta",
     "issues",
-    f"""query IssuesDelta($filter: IssueFilter!, $first: Int!, $after: String) {{
+    f"""query IssuesDelta($team: String!, $filter: IssueFilter!, $first: Int!, $after: String) {{
+  team(id: $team) {{ id }}
   issues(filter: $filter, first: $first, after: $after, orderBy: updatedAt, includeArchived: true) {{
     nodes {{ ...IssueCore }}
     {_PAGE}
@@ -160,6 +162,27 @@ COMMENTS_DELTA = Operation(
 }}{_COMMENT}""",
 )
 
+ISSUE_COMMENTS = Operation(
+    "IssueComments",
+    "comments",
+    f"""query IssueComments($id: String!, $filter: CommentFilter!, $first: Int!, $after: String) {{
+  issue(id: $id) {{ id }}
+  comments(filter: $filter, first: $first, after: $after, includeArchived: true) {{
+    nodes {{ ...CommentCore }}
+    {_PAGE}
+  }}
+}}{_COMMENT}""",
+)
+"""Fails as a whole where the issue cannot be read: an empty list would say that all is deleted."""
+
+TEAM_ONE = Operation(
+    "TeamOne",
+    "team",
+    """query TeamOne($id: String!) {
+  team(id: $id) { id }
+}""",
+)
+
 ISSUE_CREATE = Operation(
     "IssueCreate",
     "issueCreate",
@@ -176,12 +199,36 @@ ISSUE_UPDATE = Operation(
 }}{_ISSUE}""",
 )
 
+ISSUE_ARCHIVE = Operation(
+    "IssueArchive",
+    "issueArchive",
+    f"""mutation IssueArchive($id: String!) {{
+  issueArchive(id: $id, trash: false) {{ success entity {{ ...IssueCore }} }}
+}}{_ISSUE}""",
+)
+
 COMMENT_CREATE = Operation(
     "CommentCreate",
     "commentCreate",
     f"""mutation CommentCreate($input: CommentCreateInput!) {{
   commentCreate(input: $input) {{ success comment {{ ...CommentCore }} }}
 }}{_COMMENT}""",
+)
+
+COMMENT_UPDATE = Operation(
+    "CommentUpdate",
+    "commentUpdate",
+    f"""mutation CommentUpdate($id: String!, $input: CommentUpdateInput!) {{
+  commentUpdate(id: $id, input: $input) {{ success comment {{ ...CommentCore }} }}
+}}{_COMMENT}""",
+)
+
+COMMENT_DELETE = Operation(
+    "CommentDelete",
+    "commentDelete",
+    """mutation CommentDelete($id: String!) {
+  commentDelete(id: $id) { success }
+}""",
 )
 
 LABEL_CREATE = Operation(
@@ -195,6 +242,7 @@ LABEL_CREATE = Operation(
 ALL = (
     PREFLIGHT,
     TEAMS,
+    TEAM_ONE,
     STATES,
     LABELS,
     USERS,
@@ -203,8 +251,12 @@ ALL = (
     ISSUE_ONE,
     ISSUE_HISTORY,
     COMMENTS_DELTA,
+    ISSUE_COMMENTS,
     ISSUE_CREATE,
     ISSUE_UPDATE,
+    ISSUE_ARCHIVE,
     COMMENT_CREATE,
+    COMMENT_UPDATE,
+    COMMENT_DELETE,
     LABEL_CREATE,
 )

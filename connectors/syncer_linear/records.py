@@ -46,6 +46,9 @@ class Reader:
     def ref(self, id_: str) -> Ref:
         return Ref(self.connection, "issue", id_)
 
+    def comment_ref(self, node: Mapping[str, Any]) -> Ref:
+        return Ref(self.connection, "comment", str(node["id"]))
+
     def _record(self, node: Mapping[str, Any], names: Mapping[str, str]) -> Record:
         return Record(
             ref=self.ref(str(node["id"])),
@@ -63,7 +66,7 @@ class Reader:
     def _comment(self, node: Mapping[str, Any]) -> Comment:
         created = moment(node.get("createdAt") or node["updatedAt"])
         return Comment(
-            ref=Ref(self.connection, "comment", str(node["id"])),
+            ref=self.comment_ref(node),
             item=self.ref(str(node["issueId"])),
             body=heard(node.get("body")) or "",
             author=_author(node, "user", "externalUser") or Account("", "someone"),
@@ -74,11 +77,12 @@ class Reader:
         )
 
     def _state(self, node: Mapping[str, Any]) -> State:
-        if node.get("trashed"):
-            return State.GONE
         team = node.get("team") or {}
         if team.get("id") not in {None, self.team}:
+            # In the trash of another team too: it moved first, whether or not we looked in between.
             return State.MOVED
+        if node.get("trashed"):
+            return State.GONE
         return State.ARCHIVED if node.get("archivedAt") else State.HERE
 
     def _ours(self, node: Mapping[str, Any], role: str) -> bool:
@@ -86,6 +90,18 @@ class Reader:
 
     def _broken(self, what: str, error: Exception) -> ProtocolError:
         return ProtocolError(f"{what} cannot be read ({error!r})", connection=self.connection)
+
+
+def deleted(comment: Mapping[str, Any]) -> bool:
+    """Say whether a comment's node is what its deletion left behind.
+
+    Linear does not say whether deleted comments stay, as archived, nor whether an archived issue takes
+    its comments along: only what was archived on an issue in use, or before the issue was, counts.
+    """
+    at, issue = comment.get("archivedAt"), comment.get("issue") or {}
+    if not at:
+        return False
+    return not issue.get("archivedAt") or moment(at) < moment(issue["archivedAt"])
 
 
 def moment(text: str) -> datetime:

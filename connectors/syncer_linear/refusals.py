@@ -26,11 +26,14 @@ HOUR = 3600.0
 SHOWN = 300
 
 _PASSING = frozenset({"internal error", "lock timeout", "network error", "bootstrap error"})
-_LOCKED_OUT = frozenset({"authentication error", "forbidden"})
 
 
 class ConflictError(RejectedError):
     """A create was refused because its id exists: the same create arrived before."""
+
+
+class ForbiddenError(CredentialsError):
+    """Our account is known and may not do this: a matter of the token, or of this one thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,12 @@ def refusal(response: httpx.Response, now: datetime) -> ConnectorError | None:
 
 
 def _meaning(said: _Said, response: httpx.Response, *, partly: bool) -> ConnectorError:
-    if said.kind in _LOCKED_OUT or said.code in {"AUTHENTICATION_ERROR", "FORBIDDEN"}:
+    if said.kind == "authentication error" or said.code == "AUTHENTICATION_ERROR":
         return CredentialsError(said.shown)
     if response.status_code == httpx.codes.UNAUTHORIZED or "Bearer token" in said.message:
         return CredentialsError(said.shown)
+    if said.kind == "forbidden" or said.code == "FORBIDDEN":
+        return ForbiddenError(said.shown)
     if said.kind in _PASSING or said.code == "INTERNAL_SERVER_ERROR" or response.is_server_error:
         return UnavailableError(said.shown)
     if partly:

@@ -265,7 +265,7 @@ async def test_an_edited_comment_comes_again() -> None:
         said = d.sandbox.say(key, "first")
         cursor = await d.cursor()
         d.bench.clock.forward(minutes=1)
-        d.sandbox.reword(key, said, "second")
+        d.sandbox.reword(said, "second")
 
         assert [c.body for c in await d.comments(cursor)] == ["second"]
 

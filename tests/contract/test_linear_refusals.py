@@ -20,7 +20,7 @@ from syncer.errors import (
     RejectedError,
     UnavailableError,
 )
-from syncer_linear.refusals import ConflictError, refusal
+from syncer_linear.refusals import ConflictError, ForbiddenError, refusal
 
 NOW = datetime(2026, 11, 2, 15, 0, 30, tzinfo=UTC)
 RESET = int(NOW.timestamp() * 1000)
@@ -50,7 +50,7 @@ def _answer(
         ("duplicate_client_id", ConflictError),
         ("first_too_large", RejectedError),
         ("not_found", NotFoundError),
-        ("partial_success", CredentialsError),
+        ("partial_success", ForbiddenError),
         ("ratelimited", RateLimitedError),
         ("ratelimited_endpoint", RateLimitedError),
         ("validation_failed", RejectedError),

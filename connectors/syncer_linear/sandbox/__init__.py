@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from graphql import GraphQLError
+
 from syncer.sdk.sandbox import Call, Wire
 from syncer_linear.sandbox.budgets import Budgets
 from syncer_linear.sandbox.endpoint import Endpoint
 from syncer_linear.sandbox.graph import Graph
 from syncer_linear.sandbox.refusals import RATE_LIMITED
-from syncer_linear.sandbox.rows import Issue, Label, Note, Person, Team
+from syncer_linear.sandbox.rows import Issue, Label, Person, Team
 from syncer_linear.sandbox.views import SITE, iso
 from syncer_linear.sandbox.workspace import Workspace
 
@@ -21,6 +23,8 @@ OAUTH: Final = "lin_oauth_sandboxsandboxsandbox"
 BOT: Final = "syncer"
 PEOPLE: Final = ("jane", "omar", "mia", "ravi")
 OTHER: Final = "OPS"
+HIDDEN: Final = "SEC"
+ADMIN: Final = "jane"
 _MUTATION = re.compile(r"^\s*mutation\b", re.MULTILINE)
 _PLAIN: Final = {
     "title": "title",
@@ -35,7 +39,8 @@ class LinearSandbox:
     """One workspace with our team and its neighbour "OPS", to which issues can be moved.
 
     Statuses are the names of workflow states, priorities numbers. *estimation* is the team's scale;
-    "notUsed" for none. *groups* are names of label groups, which are never applied.
+    "notUsed" for none. *groups* are names of label groups, which are never applied. jane is an admin of
+    the workspace. *tombstones*: deleted comments stay in lists of the archived.
     """
 
     def __init__(
@@ -45,8 +50,9 @@ class LinearSandbox:
         team: str = "ENG",
         estimation: str = "fibonacci",
         groups: Sequence[str] = (),
+        tombstones: bool = False,
     ) -> None:
-        self.space = Workspace(clock or _now)
+        self.space = Workspace(clock or _now, tombstones=tombstones)
         self.team: Team = self.space.add_team(team, "Engineering")
         self.team.estimation = estimation
         self.other: Team = self.space.add_team(OTHER, "Operations")
@@ -54,6 +60,7 @@ class LinearSandbox:
         self.people: Mapping[str, str] = {}
         for name in (*PEOPLE, BOT):
             self._person(name)
+        self.hidden: Team = self.space.add_team(HIDDEN, "Security", self._insiders())
         for group in groups:
             self.space.add_label({"name": group, "isGroup": True})
         self.budgets = Budgets(self.space.clock)
@@ -93,15 +100,17 @@ class LinearSandbox:
             note = self.space.say({"issueId": key, "body": body}, self._person(by))
             return note.id
 
-    def reword(self, key: str, comment: str, body: str) -> None:
-        """Edit a comment as its author."""
+    def reword(self, comment: str, body: str, *, by: str | None = None) -> None:
+        """Edit a comment in the web page, as its author or as an admin; others are refused."""
         with self.space.lock:
-            self.space.reword(self._note(key, comment), body)
+            note = self.space.note(comment)
+            self.space.reword(note, body, note.user if by is None else self._person(by))
 
-    def unsay(self, key: str, comment: str) -> None:
-        """Delete a comment; nothing is left of it."""
+    def unsay(self, comment: str) -> None:
+        """Delete a comment as its author."""
         with self.space.lock:
-            self.space.unsay(self._note(key, comment).id)
+            note = self.space.note(comment)
+            self.space.unsay(note, note.user)
 
     def say_as_bot(self, key: str, body: str, *, bot: str = "slack") -> str:
         """Comment as an integration does: no user, a synced thread."""
@@ -126,16 +135,39 @@ class LinearSandbox:
         with self.space.lock:
             self.space.archive(self.space.issue(key), trash=False)
 
-    def restore(self, key: str) -> None:
-        """Take an issue out of the archive or the trash."""
+    def auto_archive(self, key: str) -> None:
+        """Archive as Linear does by itself after a while."""
         with self.space.lock:
-            self.space.unarchive(self.space.issue(key))
+            self.space.archive(self.space.issue(key), trash=False, auto=True)
 
-    def move(self, key: str) -> str:
-        """Move an issue to the other team: a new key, its states, without the old team's labels."""
+    def restore(self, key: str) -> None:
+        """Take an issue out of the archive or the trash, or back from the team that we do not see."""
+        with self.space.lock:
+            issue = self._left(key)
+            if issue.team is self.hidden:
+                self.space.update(issue, {"teamId": self.team.id}, self._person(ADMIN))
+            if issue.archived:
+                self.space.unarchive(issue)
+
+    def move(self, key: str, *, to: str = OTHER) -> str:
+        """Move an issue to another team: another key, that team's states, without the old team's labels."""
         with self.space.lock:
             issue = self.space.issue(key)
-            return self.space.update(issue, {"teamId": self.other.id}, self._person("jane")).identifier
+            team = next(team for team in self.space.teams.values() if team.key == to)
+            return self.space.update(issue, {"teamId": team.id}, self._person(ADMIN)).identifier
+
+    def hide(self, key: str) -> None:
+        """Move an issue to a private team our account is not in."""
+        self.move(key, to=HIDDEN)
+
+    def shut_out(self) -> None:
+        """Make our team private, our account not in it."""
+        with self.space.lock:
+            self.team.members = self._insiders()
+
+    def let_in(self) -> None:
+        with self.space.lock:
+            self.team.members = None
 
     def sync_with(self, key: str, *services: str) -> None:
         """Let Linear's own integration sync the issue with *services*: github, jira, slack."""
@@ -175,22 +207,26 @@ class LinearSandbox:
             }
 
     def _thread(self, issue: Issue) -> list[dict[str, Any]]:
-        notes = [note for note in self.space.notes.values() if note.issue is issue]
+        notes = [note for note in self.space.notes.values() if note.issue is issue and note.archived is None]
         return [
             {"id": note.id, "author": note.user.name if note.user else note.bot, "body": note.body}
             for note in sorted(notes, key=lambda note: note.created)
         ]
 
-    def _note(self, key: str, comment: str) -> Note:
-        note = self.space.note(comment)
-        if note.issue is not self.space.issue(key):
-            raise KeyError(comment)
-        return note
+    def _left(self, key: str) -> Issue:
+        try:
+            return self.space.issue(key)
+        except GraphQLError:
+            message = f"{key} was deleted for good"
+            raise TypeError(message) from None
+
+    def _insiders(self) -> frozenset[str]:
+        return frozenset(person.id for name, person in self._by_name.items() if name != BOT)
 
     def _person(self, name: str) -> Person:
         """Return the person of that short name; one not met before joins the workspace."""
         if name not in self._by_name:
-            self._by_name[name] = self.space.add_person(name, f"{name}@acme.example")
+            self._by_name[name] = self.space.add_person(name, f"{name}@acme.example", admin=name == ADMIN)
             self.people = {short: person.id for short, person in self._by_name.items() if short != BOT}
         return self._by_name[name]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -26,50 +26,71 @@ class Graph:
 
     @property
     def views(self) -> Views:
-        return Views(self.space)
+        return Views(self.space, self.me)
 
     def root(self) -> Mapping[str, Resolver]:
-        return {**self._queries(), **self._mutations()}
+        return {**self._queries(), **self._issue_mutations(), **self._other_mutations()}
 
     def _queries(self) -> Mapping[str, Resolver]:
         space, views = self.space, self.views
         return {
             "viewer": lambda _: views.person(self.me),
             "organization": lambda _: views.organization(),
-            "team": lambda _, id: views.team(space.team(id)),  # noqa: A006 -- the schema's own name
-            "issue": lambda _, id: views.issue(space.issue(id)),  # noqa: A006 -- the schema's own name
-            "comment": lambda _, id=None: views.note(space.note(id or "")),  # noqa: A006 -- the schema's own name
-            "teams": lambda _, **args: self._plain(space.teams.values(), args, team_facts, views.team),
+            "team": lambda _, id: views.team(space.team(id, self.me)),  # noqa: A006 -- the schema's own name
+            "issue": lambda _, id: views.issue(self._issue(id)),  # noqa: A006 -- the schema's own name
+            "comment": lambda _, id=None: views.note(self._note(id or "")),  # noqa: A006 -- the schema's own name
+            "teams": lambda _, **args: self._plain(self._teams(), args, team_facts, views.team),
             "users": lambda _, **args: self._users(args),
-            "workflowStates": lambda _, **args: self._plain(space.states.values(), args, state_facts, views.state),
-            "issueLabels": lambda _, **args: self._plain(space.labels.values(), args, label_facts, views.label),
+            "workflowStates": lambda _, **args: self._plain(
+                [s for s in space.states.values() if s.team.shown_to(self.me)], args, state_facts, views.state
+            ),
+            "issueLabels": lambda _, **args: self._plain(
+                [n for n in space.labels.values() if n.team is None or n.team.shown_to(self.me)],
+                args,
+                label_facts,
+                views.label,
+            ),
             "issues": lambda _, **args: self._issues(args),
             "comments": lambda _, **args: self._comments(args),
         }
 
-    def _mutations(self) -> Mapping[str, Resolver]:
+    def _issue_mutations(self) -> Mapping[str, Resolver]:
         space, views = self.space, self.views
         return {
             "issueCreate": lambda _, input: self._done(issue=views.issue(space.create(input, self.me))),  # noqa: A006 -- the schema's own name
             "issueUpdate": lambda _, id, input: self._done(  # noqa: A006 -- the schema's own name
-                issue=views.issue(space.update(space.issue(id), input, self.me))
+                issue=views.issue(space.update(self._issue(id), input, self.me))
             ),
             "issueArchive": lambda _, id, trash=None: self._done(  # noqa: A006 -- the schema's own name
-                entity=views.issue(space.archive(space.issue(id), trash=bool(trash)))
+                entity=views.issue(space.archive(self._issue(id), trash=bool(trash)))
             ),
-            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(space.issue(id)))),  # noqa: A006 -- the schema's own name
+            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(self._issue(id)))),  # noqa: A006 -- the schema's own name
             "issueDelete": lambda _, id, **__: self._done(  # noqa: A006 -- the schema's own name
-                entity=views.issue(space.archive(space.issue(id), trash=True))
-            ),
-            "commentCreate": lambda _, input: self._done(comment=views.note(space.say(input, self.me))),  # noqa: A006 -- the schema's own name
-            "commentUpdate": lambda _, id, input, **__: self._done(  # noqa: A006 -- the schema's own name
-                comment=views.note(space.reword(space.note(id), input.get("body")))
-            ),
-            "commentDelete": lambda _, id: self._done(entityId=space.unsay(id).id),  # noqa: A006 -- the schema's own name
-            "issueLabelCreate": lambda _, input, **__: self._done(  # noqa: A006 -- the schema's own name
-                issueLabel=views.label(space.add_label(input))
+                entity=views.issue(space.archive(self._issue(id), trash=True))
             ),
         }
+
+    def _other_mutations(self) -> Mapping[str, Resolver]:
+        space, views = self.space, self.views
+        return {
+            "commentCreate": lambda _, input: self._done(comment=views.note(space.say(input, self.me))),  # noqa: A006 -- the schema's own name
+            "commentUpdate": lambda _, id, input, **__: self._done(  # noqa: A006 -- the schema's own name
+                comment=views.note(space.reword(self._note(id), input.get("body"), self.me))
+            ),
+            "commentDelete": lambda _, id: self._done(entityId=space.unsay(self._note(id), self.me).id),  # noqa: A006 -- the schema's own name
+            "issueLabelCreate": lambda _, input, **__: self._done(  # noqa: A006 -- the schema's own name
+                issueLabel=views.label(space.add_label(input, self.me))
+            ),
+        }
+
+    def _issue(self, id_: str) -> Issue:
+        return self.space.issue(id_, self.me)
+
+    def _note(self, id_: str) -> Note:
+        return self.space.note(id_, self.me)
+
+    def _teams(self) -> Sequence[Team]:
+        return [team for team in self.space.teams.values() if team.shown_to(self.me)]
 
     def _done(self, **entity: object) -> View:
         return {"success": True, "lastSyncId": float(self.space.writes), **entity}
@@ -78,7 +99,7 @@ class Graph:
         size(args)
         now, where, archived = self.space.clock(), args.get("filter"), args.get("includeArchived")
         return connection(
-            self.space.issues.values(),
+            [issue for issue in self.space.issues.values() if issue.team.shown_to(self.me)],
             args,
             _stamp,
             lambda issue: (archived or issue.archived is None) and passes(where, issue_facts(issue), now),
@@ -88,10 +109,10 @@ class Graph:
     def _comments(self, args: Mapping[str, Any]) -> View:
         now, where, archived = self.space.clock(), args.get("filter"), args.get("includeArchived")
         return connection(
-            self.space.notes.values(),
+            [note for note in self.space.notes.values() if note.issue.team.shown_to(self.me)],
             args,
             _stamp,
-            lambda note: (archived or note.issue.archived is None) and passes(where, note_facts(note), now),
+            lambda note: (archived or _in_use(note)) and passes(where, note_facts(note), now),
             self.views.note,
         )
 
@@ -108,6 +129,10 @@ class Graph:
     ) -> View:
         now, where = self.space.clock(), args.get("filter")
         return connection(rows, args, _born, lambda row: passes(where, facts(row), now), view)
+
+
+def _in_use(note: Note) -> bool:
+    return note.archived is None and note.issue.archived is None
 
 
 def _stamp(row: Issue | Note, order: str) -> tuple[datetime, str]:

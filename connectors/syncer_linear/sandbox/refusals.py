@@ -33,6 +33,10 @@ def conflict(entity: str, id_: str) -> GraphQLError:
     return refused(f"conflict on insert of {entity}", f"Entity {entity} with id {id_} already exists.")
 
 
+def forbidden(shown: str) -> GraphQLError:
+    return refused("forbidden", shown, type="forbidden", code="FORBIDDEN", statusCode=403)
+
+
 def invalid(argument: str, constraint: str) -> GraphQLError:
     return refused(
         "Argument Validation Error",

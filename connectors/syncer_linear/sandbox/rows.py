@@ -15,16 +15,24 @@ class Person:
     created: datetime
     app: bool = False
     active: bool = True
+    admin: bool = False
 
 
 @dataclass(slots=True)
 class Team:
+    """A team; `members` are the ids of those who see it, None where it is open to the workspace."""
+
     id: str
     key: str
     name: str
     created: datetime
     estimation: str = "fibonacci"
     issues: int = 0
+    members: frozenset[str] | None = None
+
+    def shown_to(self, who: Person | None) -> bool:
+        """Say whether *who* sees this team and what is in it; None sees everything."""
+        return who is None or self.members is None or who.id in self.members
 
 
 @dataclass(slots=True)
@@ -59,7 +67,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Note:
-    """A comment."""
+    """A comment; `archived` where it was deleted and the workspace keeps a trace of it."""
 
     id: str
     issue: Issue
@@ -70,6 +78,7 @@ class Note:
     edited: datetime | None = None
     parent: str | None = None
     bot: str | None = None
+    archived: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +99,7 @@ class Issue:
     assignee: Person | None = None
     parent: Issue | None = None
     archived: datetime | None = None
+    auto_archived: datetime | None = None
     trashed: bool = False
     started: datetime | None = None
     completed: datetime | None = None

@@ -18,7 +18,6 @@ _EMPTY_ISSUE: Final = [
     "sortOrder",
     "prioritySortOrder",
     "subIssueSortOrder",
-    "autoArchivedAt",
     "autoClosedAt",
     "slaType",
     "slaStartedAt",
@@ -40,9 +39,10 @@ def iso(at: datetime | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The workspace seen from outside."""
+    """The workspace as *who* sees it from outside."""
 
     space: Workspace
+    who: Person
 
     def organization(self) -> View:
         return {"id": "acme", "name": "Acme", "urlKey": "acme"}
@@ -55,7 +55,7 @@ class Views:
             "email": person.email,
             "app": person.app,
             "active": person.active,
-            "admin": False,
+            "admin": person.admin,
             "url": f"{SITE}/profiles/{person.name}",
             "createdAt": iso(person.created),
             "updatedAt": iso(person.created),
@@ -71,8 +71,8 @@ class Views:
             "updatedAt": iso(team.created),
             "triageEnabled": False,
             "cyclesEnabled": False,
-            "visibility": "public",
-            "private": False,
+            "visibility": "public" if team.members is None else "private",
+            "private": team.members is not None,
             "issueEstimationType": team.estimation,
             "issueEstimationExtended": False,
             "issueEstimationAllowZero": False,
@@ -134,6 +134,7 @@ class Views:
             "completedAt": iso(issue.completed),
             "canceledAt": iso(issue.canceled),
             "archivedAt": iso(issue.archived),
+            "autoArchivedAt": iso(issue.auto_archived),
         }
 
     def _around(self, issue: Issue) -> View:
@@ -143,17 +144,22 @@ class Views:
             "state": lambda _: self.state(issue.state),
             "assignee": lambda _: _maybe(issue.assignee, self.person),
             "creator": lambda _: _maybe(issue.creator, self.person),
-            "parent": lambda _: _maybe(issue.parent, self.issue),
+            "parent": lambda _: _maybe(issue.parent if self._sees(issue.parent) else None, self.issue),
             "syncedWith": [{"id": s, "service": s, "metadata": None} for s in issue.synced_with],
             "labels": lambda _, **args: self._some(issue.labels, args, self.label),
             "children": lambda _, **args: self._some(
-                [child for child in issues.values() if child.parent is issue], args, self.issue
+                [child for child in issues.values() if child.parent is issue and self._sees(child)], args, self.issue
             ),
             "comments": lambda _, **args: self._some(
-                [note for note in notes.values() if note.issue is issue], args, self.note
+                [n for n in notes.values() if n.issue is issue and (args.get("includeArchived") or n.archived is None)],
+                args,
+                self.note,
             ),
             "history": lambda _, **args: self._some(issue.history, args, self.entry),
         }
+
+    def _sees(self, issue: Issue | None) -> bool:
+        return issue is not None and issue.team.shown_to(self.who)
 
     def _some(self, rows: Iterable[Any], args: Mapping[str, Any], view: Callable[[Any], View]) -> View:
         return connection(rows, args, lambda row, _: (row.created, row.id), lambda _: True, view)
@@ -176,6 +182,7 @@ class Views:
             "createdAt": iso(note.created),
             "updatedAt": iso(note.updated),
             "editedAt": iso(note.edited),
+            "archivedAt": iso(note.archived),
             "url": f"{SITE}/issue/{note.issue.identifier}#comment-{note.id[:8]}",
             "parentId": note.parent,
             "issueId": note.issue.id,

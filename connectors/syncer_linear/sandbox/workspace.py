@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from syncer_linear.sandbox.refusals import conflict, invalid, refused, unknown
+from syncer_linear.sandbox.refusals import conflict, forbidden, invalid, refused, unknown
 from syncer_linear.sandbox.rewriting import rewritten
 from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, WorkflowState
+from syncer_linear.sandbox.values import due_of, estimate_of, is_v4, new_id, past_of, priority_of, title_of, told
 
 STATES: Final = (
     ("Backlog", "backlog"),
@@ -41,6 +41,9 @@ class Workspace:
     notes: dict[str, Note] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     writes: int = 0
+    tombstones: bool = False
+    """Whether a deleted comment stays to be seen, as archived, by those who ask for the archived. Linear
+    does not say which it does; it vanishes from default lists either way."""
     _last: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
 
     def now(self) -> datetime:
@@ -52,21 +55,21 @@ class Workspace:
 
     # -- furniture -------------------------------------------------------------------------------
 
-    def add_team(self, key: str, name: str) -> Team:
-        team = Team(_id(), key, name, self.now())
+    def add_team(self, key: str, name: str, members: frozenset[str] | None = None) -> Team:
+        team = Team(new_id(), key, name, self.now(), members=members)
         self.teams[team.id] = team
         for position, (state, kind) in enumerate(STATES):
-            row = WorkflowState(_id(), state, kind, float(position), team, self.now())
+            row = WorkflowState(new_id(), state, kind, float(position), team, self.now())
             self.states[row.id] = row
         return team
 
-    def add_person(self, name: str, email: str, *, app: bool = False) -> Person:
-        person = Person(_id(), name, email, self.now(), app=app)
+    def add_person(self, name: str, email: str, *, admin: bool = False) -> Person:
+        person = Person(new_id(), name, email, self.now(), admin=admin)
         self.people[person.id] = person
         return person
 
-    def add_label(self, given: Given) -> Label:
-        team = self.team(given["teamId"]) if given.get("teamId") else None
+    def add_label(self, given: Given, by: Person | None = None) -> Label:
+        team = self.team(given["teamId"], by) if given.get("teamId") else None
         name = str(given["name"]).strip()
         if not name:
             raise invalid("name", "must not be empty")
@@ -82,8 +85,12 @@ class Workspace:
 
     # -- looking up ------------------------------------------------------------------------------
 
-    def team(self, id_: str) -> Team:
-        return _found(self.teams, id_, "Team")
+    def team(self, id_: str, who: Person | None = None) -> Team:
+        """Return the team, to *who* if they see it: what is hidden answers as what is not there."""
+        team = _found(self.teams, id_, "Team")
+        if not team.shown_to(who):
+            raise unknown("Team")
+        return team
 
     def state(self, id_: str) -> WorkflowState:
         return _found(self.states, id_, "WorkflowState")
@@ -94,17 +101,22 @@ class Workspace:
     def person(self, id_: str) -> Person:
         return _found(self.people, id_, "User")
 
-    def note(self, id_: str) -> Note:
-        return _found(self.notes, id_, "Comment")
+    def note(self, id_: str, who: Person | None = None) -> Note:
+        note = _found(self.notes, id_, "Comment")
+        if note.archived or not note.issue.team.shown_to(who):
+            raise unknown("Comment")
+        return note
 
-    def issue(self, id_: str) -> Issue:
+    def issue(self, id_: str, who: Person | None = None) -> Issue:
         """Return the issue by id, by identifier, or by one it had before it moved."""
-        if id_ in self.issues:
-            return self.issues[id_]
-        for issue in self.issues.values():
-            if id_ == issue.identifier or id_ in issue.previous:
-                return issue
-        raise unknown("Issue")
+        known = [self.issues[id_]] if id_ in self.issues else self._called(id_)
+        if not known or not known[0].team.shown_to(who):
+            raise unknown("Issue")
+        return known[0]
+
+    def _called(self, key: str) -> list[Issue]:
+        today = [issue for issue in self.issues.values() if issue.identifier == key]
+        return today or [issue for issue in self.issues.values() if key in issue.previous]
 
     def state_named(self, team: Team, name: str) -> WorkflowState:
         return next(s for s in self.states.values() if s.team is team and s.name.casefold() == name.casefold())
@@ -112,15 +124,15 @@ class Workspace:
     # -- issues ----------------------------------------------------------------------------------
 
     def create(self, given: Given, by: Person | None) -> Issue:
-        team = self.team(given["teamId"])
+        team = self.team(given["teamId"], by)
         id_ = self._fresh(given, self.issues, "Issue")
         first = next(s for s in self.states.values() if s.team is team and s.type == "backlog")
         now = self.now()
-        created = _past(given.get("createdAt"), now)
+        created = past_of(given.get("createdAt"), now)
         issue = Issue(id_, team.issues + 1, team, "", first, by, created, now)
         if not given.get("title"):
             raise invalid("title", "must not be empty")
-        for name, change in self._changes(issue, given).items():
+        for name, change in self._changes(issue, given, by).items():
             setattr(issue, name, change)
         team.issues += 1
         self.issues[id_] = issue
@@ -130,8 +142,8 @@ class Workspace:
 
     def update(self, issue: Issue, given: Given, by: Person | None) -> Issue:
         """Change what *given* names. Everything is checked before anything is changed."""
-        target = self.team(given["teamId"]) if given.get("teamId") else issue.team
-        changes = self._changes(issue, given, target)
+        target = self.team(given["teamId"], by) if given.get("teamId") else issue.team
+        changes = self._changes(issue, given, by, target)
         if target is not issue.team:
             changes = {**self._left_behind(issue, target), **changes}
         if "trashed" in given:
@@ -150,29 +162,31 @@ class Workspace:
         self.writes += 1
         return issue
 
-    def archive(self, issue: Issue, *, trash: bool) -> Issue:
+    def archive(self, issue: Issue, *, trash: bool, auto: bool = False) -> Issue:
         issue.archived, issue.trashed = self.now(), trash or issue.trashed
         issue.updated = self.now()
+        issue.auto_archived = issue.archived if auto else issue.auto_archived
         self.writes += 1
         return issue
 
     def unarchive(self, issue: Issue) -> Issue:
         issue.archived, issue.trashed, issue.updated = None, False, self.now()
+        issue.auto_archived = None
         self.writes += 1
         return issue
 
-    def _changes(self, issue: Issue, given: Given, team: Team | None = None) -> dict[str, Any]:
+    def _changes(self, issue: Issue, given: Given, by: Person | None, team: Team | None = None) -> dict[str, Any]:
         """Return what *given* asks for, by attribute, each value checked as Linear checks it."""
         home = team or issue.team
         readers: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-            "title": ("title", _title),
+            "title": ("title", title_of),
             "description": ("description", rewritten),
             "stateId": ("state", lambda said: self._state_of(home, said)),
-            "priority": ("priority", _priority),
-            "estimate": ("estimate", _estimate),
-            "dueDate": ("due", _due),
+            "priority": ("priority", priority_of),
+            "estimate": ("estimate", estimate_of),
+            "dueDate": ("due", due_of),
             "assigneeId": ("assignee", lambda said: self._assignable(said) if said else None),
-            "parentId": ("parent", lambda said: self._parent_of(issue, said) if said else None),
+            "parentId": ("parent", lambda said: self._parent_of(issue, said, by) if said else None),
         }
         found = {attribute: read(given[name]) for name, (attribute, read) in readers.items() if name in given}
         labels = self._labels_of(issue, given, home)
@@ -190,8 +204,8 @@ class Workspace:
             raise refused("Incorrect assignee", "The user is suspended.")
         return person
 
-    def _parent_of(self, issue: Issue, id_: str) -> Issue:
-        parent = self.issue(id_)
+    def _parent_of(self, issue: Issue, id_: str, by: Person | None) -> Issue:
+        parent = self.issue(id_, by)
         above: Issue | None = parent
         while above is not None:
             if above is issue:
@@ -219,9 +233,15 @@ class Workspace:
         return label
 
     def _move(self, issue: Issue, team: Team) -> None:
-        issue.previous.append(issue.identifier)
-        team.issues += 1
-        issue.team, issue.number = team, team.issues
+        """Give the issue a number of *team*: the one it had, where it comes back.
+
+        Whether Linear gives the old one back is not documented; the id stays, no client may count on more.
+        """
+        had = [key for key in issue.previous if key.rpartition("-")[0] == team.key]
+        issue.previous = [key for key in issue.previous if key not in had] + [issue.identifier]
+        if not had:
+            team.issues += 1
+        issue.team, issue.number = team, int(had[0].rpartition("-")[2]) if had else team.issues
 
     def _left_behind(self, issue: Issue, team: Team) -> dict[str, Any]:
         """Return what a move changes by itself: states and labels belong to teams."""
@@ -241,27 +261,31 @@ class Workspace:
             return
         entry: dict[str, Any] = {}
         for name, new in changed.items():
-            entry |= _told(name, getattr(issue, name), new)
-        issue.history.append(Entry(_id(), now, by, entry))
+            entry |= told(name, getattr(issue, name), new)
+        issue.history.append(Entry(new_id(), now, by, entry))
 
     # -- comments --------------------------------------------------------------------------------
 
     def say(self, given: Given, by: Person | None) -> Note:
-        issue = self.issue(given.get("issueId") or "")
+        issue = self.issue(given.get("issueId") or "", by)
         id_ = self._fresh(given, self.notes, "Comment")
         body = rewritten(given.get("body"))
         if body is None:
             raise invalid("body", "must not be empty")
         if given.get("parentId"):
-            self.note(given["parentId"])
+            self.note(given["parentId"], by)
         now = self.now()
-        created = _past(given.get("createdAt"), now)
+        created = past_of(given.get("createdAt"), now)
         note = Note(id_, issue, body, by, created, now, parent=given.get("parentId"))
         self.notes[id_] = note
         self.writes += 1
         return note
 
-    def reword(self, note: Note, body: str | None) -> Note:
+    def reword(self, note: Note, body: str | None, by: Person | None) -> Note:
+        """Change a comment; its issue's stamp stays. Null leaves the text alone, as partial input does."""
+        _permit(note, by)
+        if body is None:
+            return note
         said = rewritten(body)
         if said is None:
             raise invalid("body", "must not be empty")
@@ -270,30 +294,25 @@ class Workspace:
         self.writes += 1
         return note
 
-    def unsay(self, id_: str) -> Note:
+    def unsay(self, note: Note, by: Person | None) -> Note:
+        """Delete a comment; its issue's stamp stays."""
+        _permit(note, by)
         self.writes += 1
-        return self.notes.pop(self.note(id_).id)
+        if self.tombstones:
+            note.archived = note.updated = self.now()
+        else:
+            del self.notes[note.id]
+        return note
 
     def _fresh(self, given: Given, taken: Mapping[str, object], entity: str) -> str:
         id_ = given.get("id")
         if id_ is None:
-            return _id()
-        if not _is_v4(id_):
+            return new_id()
+        if not is_v4(id_):
             raise invalid("id", "must be a UUID")
         if id_ in taken:
             raise conflict(entity, id_)
         return str(id_)
-
-
-def _id() -> str:
-    return str(uuid.uuid4())
-
-
-def _is_v4(text: str) -> bool:
-    try:
-        return uuid.UUID(text).version == 4 and str(uuid.UUID(text)) == text.lower()  # noqa: PLR2004 -- v4
-    except ValueError:
-        return False
 
 
 def _found(rows: Mapping[str, Row], id_: str, entity: str) -> Row:
@@ -303,49 +322,7 @@ def _found(rows: Mapping[str, Row], id_: str, entity: str) -> Row:
     return row
 
 
-def _title(said: str | None) -> str:
-    if not said or not said.strip():
-        raise invalid("title", "must not be empty")
-    return said.strip()
-
-
-def _priority(said: int | None) -> int:
-    number = said or 0
-    if not 0 <= number <= 4:  # noqa: PLR2004 -- none, urgent, high, medium, low
-        raise invalid("priority", "must be between 0 and 4")
-    return number
-
-
-def _estimate(said: int | None) -> int | None:
-    if said is not None and said < 0:
-        raise invalid("estimate", "must not be less than 0")
-    return said
-
-
-def _due(said: str | None) -> str | None:
-    if said is None:
-        return None
-    try:
-        return date.fromisoformat(said).isoformat()
-    except ValueError:
-        raise invalid("dueDate", "must be a date") from None
-
-
-def _past(said: str | None, now: datetime) -> datetime:
-    return datetime.fromisoformat(said).astimezone(UTC) if said else now
-
-
-def _told(name: str, old: Any, new: Any) -> dict[str, Any]:  # noqa: ANN401 -- any attribute
-    """Return a change as a history entry says it."""
-    if name == "labels":
-        was, is_ = {label.id for label in old}, {label.id for label in new}
-        return {"addedLabelIds": sorted(is_ - was), "removedLabelIds": sorted(was - is_)}
-    if name == "description":
-        return {"updatedDescription": True}
-    if name in {"trashed", "archived"}:
-        return {name: bool(new)}
-    if name in {"state", "assignee", "parent"}:
-        ids = (old.id if old else None, new.id if new else None)
-        return {f"from{name.title()}Id": ids[0], f"to{name.title()}Id": ids[1]}
-    field_ = {"due": "DueDate"}.get(name, name.title())
-    return {f"from{field_}": old, f"to{field_}": new}
+def _permit(note: Note, by: Person | None) -> None:
+    """Comments are changed by their authors and by admins of the workspace."""
+    if by is not None and by is not note.user and not by.admin:
+        raise forbidden("You can only change your own comments.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,12 +9,14 @@ from typing import Any
 
 import structlog
 
+from syncer.attempts import dropped_if_refused, intended, opened, park, parked_id, patch_in, patch_out
 from syncer.connector import Names, People
 from syncer.engine import sets
 from syncer.engine.plan import Action, Move, birth_fields
 from syncer.errors import (
     ConnectorError,
     CredentialsError,
+    NotFoundError,
     ProtocolError,
     RejectedError,
     StaleError,
@@ -26,8 +26,9 @@ from syncer.errors import (
     WaitingError,
 )
 from syncer.intake import UNREAD, reread
-from syncer.links import Copy, Intent, Link, Parked
+from syncer.links import Copy, Intent, Link
 from syncer.live import Live, Session
+from syncer.mirrors import talk
 from syncer.model import (
     ABSENT,
     JSON,
@@ -39,25 +40,25 @@ from syncer.model import (
     Receipt,
     Record,
     Ref,
-    Value,
+    State,
     client_id,
     marker_for,
     patched,
     shows,
 )
-from syncer.store import items, journal, threads
+from syncer.report import plain
+from syncer.store import items, journal
 from syncer.store.items import Row
 from syncer.store.records import Entry, append
-from syncer.store.threads import Remark
 
 log = structlog.get_logger()
 
 FRESH_SECONDS = 30.0
 """A copy read longer ago than this is read again before it is written."""
 CHUNK = 100
+FORBIDDEN = 403
 LOST_ANSWERS = 3
-"""So many lost answers in a row, and the connection is left alone for this run."""
-BACKOFF_CAP = timedelta(hours=6)
+"""So many lost or forbidding answers in a row, and the connection is left alone for this run."""
 
 
 async def apply(session: Session, live: Live, actions: Sequence[Action]) -> list[Action]:
@@ -101,39 +102,57 @@ async def _refresh(session: Session, live: Live, actions: Sequence[Action]) -> f
 async def _attempt(session: Session, live: Live, action: Action) -> tuple[Action | None, bool]:
     """Do one action; return it as it ended (None: to be planned anew), and whether its answer was lost."""
     try:
-        match action.do:
-            case "create":
-                done = await _create(session, live, action)
-            case "comment":
-                done = await _comment(session, live, action)
-            case _:
-                done = await _update(session, live, action)
+        return await _sent(session, live, action), False
     except StaleError:
         if action.ref is not None:
             await _reread_quietly(session, live, Address(action.ref, action.key))
         return None, False
     except WaitingError:
         return None, False
-    except CredentialsError as error:
-        session.lose(live.name, error)
-        return replace(action, state="failed"), False
-    except UnavailableError as error:
-        return _unavailable(session, live, action, error)
-    except ProtocolError as error:
-        _park(session, action, error, kind="settling")
-        return replace(action, state="failed"), True
-    except (RejectedError, UnwritableError) as error:
-        _park(session, action, error, kind="write")
-        return replace(action, state="failed"), False
-    return done, False
+    except NotFoundError as error:
+        return await _vanished(session, live, action, error), False
+    except (ConnectorError, UnwritableError) as error:
+        return _failed(session, live, action, error)
 
 
-def _unavailable(session: Session, live: Live, action: Action, error: UnavailableError) -> tuple[Action, bool]:
-    if not error.sent:
+async def _sent(session: Session, live: Live, action: Action) -> Action | None:
+    match action.do:
+        case "create":
+            return await _create(session, live, action)
+        case "comment":
+            return await talk(session, live, action)
+        case "archive":
+            return await _archive(session, live, action)
+        case _:
+            return await _update(session, live, action)
+
+
+def _failed(session: Session, live: Live, action: Action, error: SyncerError) -> tuple[Action, bool]:
+    """Park what failed; what says nothing about this action leaves its connection out of the run."""
+    failed = replace(action, state="failed")
+    # A 403 may be about this record alone (locked, protected); several in a row are not.
+    forbidden = isinstance(error, CredentialsError) and error.status == FORBIDDEN
+    if isinstance(error, CredentialsError) and not forbidden:
         session.lose(live.name, error)
-        return replace(action, state="failed"), False
-    _park(session, action, error, kind="settling")
-    return replace(action, state="failed"), True
+        return failed, False
+    if isinstance(error, UnavailableError) and not error.sent:
+        session.lose(live.name, error)
+        return failed, False
+    lost = isinstance(error, UnavailableError | ProtocolError)
+    park(session, action, error, kind="settling" if lost else "write")
+    return failed, lost or forbidden
+
+
+async def _vanished(session: Session, live: Live, action: Action, error: NotFoundError) -> Action | None:
+    """Ask what became of a copy that could not be written; where it is away, plan anew without it."""
+    if action.ref is not None:
+        await _reread_quietly(session, live, Address(action.ref, action.key))
+        with session.store.read() as tx:
+            row = items.rows_by_ref(tx, session.sync, [action.ref]).get(action.ref)
+        if row is None or row.copy.state is not State.HERE:
+            return None
+    park(session, action, error, kind="write")
+    return replace(action, state="failed")
 
 
 async def _reread_quietly(session: Session, live: Live, address: Address) -> None:
@@ -152,12 +171,12 @@ async def _create(session: Session, live: Live, action: Action) -> Action | None
     if link is None or action.connection not in link.wants:
         return None
     patch = _birth_patch(live, link, session)
-    intent = _intent(session, action, {"patch": _patch_out(patch), "entity": live.place.entity})
-    _open(session, intent)
+    intent = intended(session, action, {"patch": patch_out(patch), "entity": live.place.entity})
+    opened(session, intent)
     try:
         receipt = await live.connector.create(draft_of(session, intent))
     except ConnectorError as error:
-        _drop_if_refused(session, intent, error)
+        dropped_if_refused(session, intent, error)
         raise
     with session.store.read() as tx:
         # Another connection's worker may have written to the link while we waited.
@@ -214,6 +233,7 @@ def created_rows(
         updated=record.updated if receipt.record is not None else UNREAD,
         seen=native,
         read_at=now,
+        state=record.state,
         own=True,
         fresh=fresh,
     )
@@ -255,20 +275,20 @@ async def _update(session: Session, live: Live, action: Action) -> Action | None
         _strike(tx, session, action, parts)
     if unmet:
         names = ", ".join(unmet)
-        _park(session, action, RejectedError(f"{live.name} answered without {names} as sent"), kind="write")
+        park(session, action, RejectedError(f"{live.name} answered without {names} as sent"), kind="write")
     log.info("action.applied", ref=str(copy.ref), fields=sorted(action.fields), because=action.because)
     return replace(action, state="failed" if unmet else "applied")
 
 
 async def _send(session: Session, live: Live, action: Action, row: Row, copy: Copy, step: Patch) -> Copy:
     fields = [n for n in action.fields if any(x in step for x in live.mapper.codecs[n].natives)]
-    doc = {"ref": str(copy.ref), "key": copy.key, "fields": fields, "patch": _patch_out(step)}
-    intent = _intent(session, action, doc)
-    _open(session, intent)
+    doc = {"ref": str(copy.ref), "key": copy.key, "fields": fields, "patch": patch_out(step)}
+    intent = intended(session, action, doc)
+    opened(session, intent)
     try:
         receipt = await live.connector.update(Address(copy.ref, copy.key), step, copy.seen)
     except ConnectorError as error:
-        _drop_if_refused(session, intent, error)
+        dropped_if_refused(session, intent, error)
         raise
     record = receipt.record
     native = dict(record.fields) if record is not None else patched(copy.seen, step)
@@ -342,60 +362,39 @@ def landed(live: Live, name: str, native: Native, mine: Patch) -> bool:
         return False
 
 
-# -- comments --------------------------------------------------------------------------------
+# -- archive ---------------------------------------------------------------------------------
 
 
-async def _comment(session: Session, live: Live, action: Action) -> Action | None:
-    if action.thread is None or action.ref is None:
+async def _archive(session: Session, live: Live, action: Action) -> Action | None:
+    if action.ref is None:
         return None
-    marker = marker_for(session.store.key, action.thread, live.name)
-    doc = {"thread": action.thread, "item": str(action.ref), "key": action.key}
-    intent = _intent(session, action, doc)
-    _open(session, intent)
-    text = action.text or ""
-    if live.mapper.redact is not None:
-        text = live.mapper.redact(text)
+    intent = intended(session, action, {"ref": str(action.ref), "key": action.key})
+    opened(session, intent)
     try:
-        written = await live.connector.comment(Address(action.ref, action.key), text, marker, client_id(marker))
+        await live.connector.archive(Address(action.ref, action.key))
     except ConnectorError as error:
-        _drop_if_refused(session, intent, error)
+        dropped_if_refused(session, intent, error)
         raise
+    archived(session, live, intent, action.because)
+    log.info("action.applied", do="archive", ref=str(action.ref), link=action.link, because=action.because)
+    return replace(action, state="applied")
+
+
+def archived(session: Session, live: Live, intent: Intent, because: str) -> None:
+    """Keep that the copy an intent was opened for has been archived."""
+    ref = Ref.parse(str(intent.doc["ref"]))
     with session.store.write() as tx:
-        threads.save(tx, session.sync, [Remark(written, action.ref.id, action.thread, mirror=True)])
+        row = items.rows_by_ref(tx, session.sync, [ref]).get(ref)
+        link = items.load_links(tx, [intent.link]).get(intent.link)
+        if row is not None:
+            copy = replace(row.copy, state=State.ARCHIVED, read_at=session.clock())
+            items.save_rows(tx, session.sync, [replace(row, copy=copy, dirty=True)])
+        if link is not None:
+            items.save_links(tx, session.sync, [replace(link, ending=link.ending - {live.name})], dirty=True)
         journal.close_intent(tx, intent.id)
-        journal.unpark(tx, [parked_id(action.link, live.name, action.thread)])
-        entry = Entry(action.link, str(written.ref), "comment", "comments", None, written.url, "syncer", action.because)
+        journal.unpark(tx, [parked_id(intent.link, live.name, "")])
+        entry = Entry(intent.link, str(ref), "archive", "", None, None, "syncer", because)
         append(tx, session.sync, session.run, session.clock(), [entry])
-    log.info("action.applied", do="comment", ref=str(written.ref), link=action.link, because=action.because)
-    return replace(action, state="applied", url=written.url or action.url)
-
-
-# -- the journal -----------------------------------------------------------------------------
-
-
-def _intent(session: Session, action: Action, doc: Mapping[str, Any]) -> Intent:
-    return Intent(
-        id=uuid.uuid4().hex,
-        run=session.run,
-        link=action.link,
-        connection=action.connection,
-        do=action.do,
-        created=session.clock(),
-        doc=doc,
-    )
-
-
-def _open(session: Session, intent: Intent) -> None:
-    with session.store.write() as tx:
-        journal.open_intent(tx, session.sync, intent)
-
-
-def _drop_if_refused(session: Session, intent: Intent, error: ConnectorError) -> None:
-    """Close the intent of a write that certainly had no effect; an ambiguous one stays open."""
-    ambiguous = isinstance(error, ProtocolError) or (isinstance(error, UnavailableError) and error.sent)
-    if not ambiguous:
-        with session.store.write() as tx:
-            journal.close_intent(tx, intent.id)
 
 
 def _entries(action: Action, ref: Ref) -> list[Entry]:
@@ -405,17 +404,13 @@ def _entries(action: Action, ref: Ref) -> list[Entry]:
             str(ref),
             action.do,
             name,
-            _plain(move.before),
-            _plain(move.after),
+            plain(move.before),
+            plain(move.after),
             "syncer",
             action.because,
         )
         for name, move in action.fields.items()
     ]
-
-
-def _plain(value: Value) -> object:
-    return sorted(value) if isinstance(value, frozenset) else value
 
 
 def _combine(patch: dict[str, JSON | Delta], part: Patch) -> None:
@@ -425,58 +420,3 @@ def _combine(patch: dict[str, JSON | Delta], part: Patch) -> None:
             patch[name] = Delta(sets.union(have.add, want.add), sets.union(have.remove, want.remove))
         else:
             patch[name] = want
-
-
-def _patch_out(patch: Patch) -> dict[str, JSON]:
-    return {
-        name: {"+": sorted(want.add), "-": sorted(want.remove)} if isinstance(want, Delta) else want
-        for name, want in patch.items()
-    }
-
-
-def patch_in(raw: Mapping[str, Any]) -> Patch:
-    """Return a patch as the journal keeps it."""
-    return {
-        name: Delta(frozenset(want["+"]), frozenset(want["-"]))
-        if isinstance(want, dict) and want.keys() == {"+", "-"}
-        else want
-        for name, want in raw.items()
-    }
-
-
-# -- parking ---------------------------------------------------------------------------------
-
-
-def parked_id(link: str, connection: str, spot: str) -> str:
-    return "P" + hashlib.blake2b(f"{link}\0{connection}\0{spot}".encode(), digest_size=5).hexdigest()
-
-
-def action_digest(action: Action) -> str:
-    """Return what tells a retry of the same write from a newer wish."""
-    said = [(n, _plain(m.after)) for n, m in sorted(action.fields.items())]
-    return hashlib.blake2b(repr((action.do, action.thread, said)).encode(), digest_size=6).hexdigest()
-
-
-def _park(session: Session, action: Action, error: SyncerError, *, kind: str) -> None:
-    spot = action.thread or ""
-    id_ = parked_id(action.link, action.connection, spot)
-    now = session.clock()
-    with session.store.write() as tx:
-        before = next((p for p in journal.parked_entries(tx, session.sync, action.link) if p.id == id_), None)
-        attempts = before.attempts + 1 if before is not None else 1
-        pause = min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP)
-        entry = Parked(
-            id=id_,
-            link=action.link,
-            connection=action.connection,
-            ref=str(action.ref or ""),
-            field="comments" if action.do == "comment" else ",".join(sorted(action.fields)),
-            kind=kind,
-            error=str(error),
-            attempts=attempts,
-            next_try=now + pause,
-            digest=action_digest(action),
-        )
-        journal.park(tx, session.sync, entry)
-    session.failed.add((action.link, action.connection))
-    log.warning("action.parked", link=action.link, connection=action.connection, do=action.do, reason=str(error))

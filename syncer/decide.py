@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from syncer.apply import BACKOFF_CAP, action_digest, parked_id
+from syncer.attempts import BACKOFF_CAP, action_digest, parked_id
 from syncer.engine import comments as talk
-from syncer.engine.comments import Thread
+from syncer.engine.comments import Mirror, Thread, Wish
 from syncer.engine.merge import Circumstances, FieldError, Merged, merge
-from syncer.engine.plan import Action, plan
+from syncer.engine.plan import BURIAL, Action, plan
 from syncer.errors import ConnectorError
 from syncer.links import Copy, Hold, Link, Origin, Parked
 from syncer.live import Session
@@ -85,7 +85,7 @@ async def _merge_all(session: Session, batch: Batch) -> dict[str, Merged]:
 
 def _merge_one(session: Session, batch: Batch, link: Link) -> Merged:
     copies = {c: row.copy for c, row in batch.rows[link.id].items()}
-    link = _bury(session, batch, link)
+    link = _reached(session, _bury(session, batch, link), copies.keys())
     at = Circumstances(
         rules=session.rules,
         readers=session.readers(),
@@ -98,16 +98,42 @@ def _merge_one(session: Session, batch: Batch, link: Link) -> Merged:
     return merge(link, copies, at)
 
 
+def _reached(session: Session, link: Link, copies: Collection[str]) -> Link:
+    """Want a copy on a connection that joined the sync since."""
+    rules = session.rules
+    everywhere = frozenset(rules.connections)
+    joined = (everywhere - link.reach) & rules.create_in if link.reach else frozenset[str]()
+    if link.born not in rules.create_from or link.buried:
+        joined = frozenset()
+    return replace(link, reach=everywhere, wants=link.wants | (joined - frozenset(copies)))
+
+
 def _bury(session: Session, batch: Batch, link: Link) -> Link:
-    """Apply `on_gone` once, when a copy has just been found to be gone."""
+    """Apply `on_gone` once to every copy that was found to be gone."""
     rows = batch.rows[link.id]
-    newly = [c for c, r in rows.items() if r.dirty and r.copy.state is State.GONE]
-    if not newly or session.rules.on_gone != "close" or link.agreed.get("status") in CLOSED:
+    gone = frozenset(c for c, r in rows.items() if r.copy.state is State.GONE)
+    away = frozenset(c for c, r in rows.items() if r.copy.state is not State.HERE)
+    newly = gone - link.buried
+    link = replace(link, buried=gone | (link.buried & away))
+    rest = rows.keys() - gone
+    if not newly or not rest or session.rules.on_gone == "keep":
+        return link
+    link = replace(link, wants=frozenset())
+    shut = rest
+    if session.rules.on_gone == "archive":
+        filed = frozenset(c for c in rest if "archive" in session.abilities.get(c, ()))
+        link = replace(link, ending=link.ending | filed)
+        shut = rest - filed
+    return _closed(session, link, shut, min(newly))
+
+
+def _closed(session: Session, link: Link, connections: Collection[str], gone: str) -> Link:
+    if not connections or link.agreed.get("status") in CLOSED:
         return link
     owed = {c: dict(f) for c, f in link.owed.items()}
-    for connection in rows.keys() - set(newly):
+    for connection in connections:
         owed.setdefault(connection, {})["status"] = None
-    origin = Origin(newly[0], session.clock())
+    origin = Origin(gone, session.clock(), BURIAL)
     return replace(
         link,
         agreed={**link.agreed, "status": "canceled"},
@@ -155,6 +181,7 @@ def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[
         reasons = {c.field: c.because for c in result.changed}
         planned = plan(result.link, result.copies, session.readers(), session.rules, reasons, held)
         rows += [_row_after(before[c], copy) for c, copy in result.copies.items()]
+        entries += _burials(batch.links[id_], result.link, before)
         entries += _entries(result, before)
         holds += result.holds
         released += [h.id for name, h in batch.holds[id_].items() if name not in held]
@@ -162,7 +189,7 @@ def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[
         fresh, stale = _field_errors(session, batch, id_, errors, before)
         parked += fresh
         unparked += stale
-        due, gone = _due(session, batch, id_, [_closing(session, a, before) for a in planned.actions])
+        due, gone = _due(session, batch, id_, planned.actions)
         unparked += gone
         talk_actions, found = _talk(session, batch, planned.link)
         mirrored += found
@@ -218,6 +245,13 @@ def _entries(result: Merged, rows: Mapping[str, Row]) -> list[Entry]:
         for o in result.overruled
     ]
     return found
+
+
+def _burials(before: Link, after: Link, rows: Mapping[str, Row]) -> list[Entry]:
+    return [
+        Entry(after.id, str(rows[c].copy.ref), "gone", "", None, None, c, f"{c} says it is deleted")
+        for c in sorted(after.buried - before.buried)
+    ]
 
 
 def _plain(value: Value) -> object:
@@ -281,47 +315,62 @@ def _due(session: Session, batch: Batch, link: str, actions: Sequence[Action]) -
     return due, gone
 
 
-def _closing(session: Session, action: Action, rows: Mapping[str, Row]) -> Action:
-    """Call an update that only follows another copy's end by its name."""
-    gone = any(r.dirty and r.copy.state is State.GONE for r in rows.values())
-    if gone and session.rules.on_gone == "close" and "status" in action.fields and action.do == "update":
-        return replace(action, do="close", because="another copy is gone and on_gone says close")
-    return action
-
-
 # -- comments --------------------------------------------------------------------------------
 
 
 def _talk(session: Session, batch: Batch, link: Link) -> tuple[list[Action], list[Remark]]:
-    """Return the comments to be mirrored, and mirrors recognised by their id."""
+    """Return the comments to be written, and remarks to be kept: mirrors recognised by their id."""
     rows = batch.rows[link.id]
     remarks = [r for row in rows.values() for r in batch.remarks.get(row.copy.ref, ())]
     if not remarks:
         return [], []
     found = _recognised(session, remarks)
     ours = {r.comment.ref for r in found}
-    mirrors: dict[str, dict[str, str]] = {}
-    for remark in [*found, *(r for r in remarks if r.mirror)]:
-        mirrors.setdefault(remark.thread, {})[remark.comment.ref.connection] = remark.comment.ref.id
     origins = [r for r in remarks if not r.mirror and r.comment.ref not in ours]
-    told = [Thread(r.thread, link.id, r.comment, mirrors.get(r.thread, {})) for r in origins]
-    copies = {c: row.copy.ref for c, row in rows.items() if row.copy.state is State.HERE}
-    actions = [
-        Action(
-            do="comment",
-            link=link.id,
-            connection=m.connection,
-            because="a comment was written elsewhere",
-            ref=copies[m.connection],
-            key=rows[m.connection].copy.key,
-            url=rows[m.connection].copy.url,
-            title=link.title,
-            thread=m.thread,
-            text=m.body,
-        )
-        for m in talk.owed_mirrors(link, told, copies, session.rules)
+    mirrors: dict[str, dict[str, Remark]] = {}
+    for remark in [*found, *(r for r in remarks if r.mirror)]:
+        mirrors.setdefault(remark.thread, {})[remark.comment.ref.connection] = remark
+    told = [
+        Thread(r.thread, link.id, r.comment, {c: _mirror(m) for c, m in mirrors.get(r.thread, {}).items()}, r.gone)
+        for r in origins
+        if not r.gone or _is_here(rows, r.comment.ref.connection)
     ]
-    return actions, found
+    copies = {c: row.copy.ref for c, row in rows.items() if row.copy.state is State.HERE}
+    wishes = talk.wishes(link, told, copies, session.rules)
+    return [_comment_action(session, link, rows[w.connection], w) for w in wishes], found
+
+
+def _is_here(rows: Mapping[str, Row], connection: str) -> bool:
+    return connection in rows and rows[connection].copy.state is State.HERE
+
+
+def _mirror(remark: Remark) -> Mirror:
+    return Mirror(
+        ref=remark.comment.ref,
+        body=remark.comment.body,
+        source=remark.source,
+        touched=bool(remark.wrote) and remark.wrote != remark.comment.body,
+        gone=remark.gone,
+    )
+
+
+def _comment_action(session: Session, link: Link, row: Row, wish: Wish) -> Action:
+    live = session.lives.get(wish.connection)
+    redact = live.mapper.redact if live is not None else None
+    return Action(
+        do="comment",
+        link=link.id,
+        connection=wish.connection,
+        because=wish.because,
+        ref=row.copy.ref,
+        key=row.copy.key,
+        url=row.copy.url,
+        title=link.title,
+        thread=wish.thread,
+        was=wish.mirror.body if wish.mirror is not None else None,
+        text=redact(wish.body) if redact is not None and wish.body is not None else wish.body,
+        said=wish.mirror.ref if wish.mirror is not None else None,
+    )
 
 
 def _recognised(session: Session, remarks: Sequence[Remark]) -> list[Remark]:
@@ -335,5 +384,5 @@ def _recognised(session: Session, remarks: Sequence[Remark]) -> list[Remark]:
         ids = {client_id(marker_for(session.store.key, t, here)): t for t in origins if t != remark.thread}
         thread = ids.get(remark.comment.ref.id)
         if thread is not None:
-            found.append(replace(remark, thread=thread, mirror=True))
+            found.append(replace(remark, thread=thread, mirror=True, wrote=remark.comment.body))
     return found

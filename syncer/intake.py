@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-import sqlalchemy as sa
 import structlog
 
+from syncer import remarks
+from syncer.connector import Pointer
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy
 from syncer.live import Live, Session
-from syncer.model import Address, Comment, Missing, Page, Record, Ref, marker_link, normal_title, thread_id
-from syncer.store import items, threads
+from syncer.model import Address, Missing, Page, Record, Ref, normal_title
+from syncer.store import items
 from syncer.store.items import Bookmark, Row
-from syncer.store.threads import Remark
 
 log = structlog.get_logger()
+
+SWEEP = timedelta(days=1)
+"""At least this often a connection is listed completely: some changes move no stamp."""
 
 UNREAD = datetime.fromtimestamp(0, UTC)
 """The stamp of a copy whose tracker answered our write without saying when it happened."""
@@ -43,12 +46,14 @@ async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
         had = items.count_here(tx, session.sync, live.name)
     if mark is not None and mark.place != live.place.url:
         mark = None
-    cursor = mark.value if mark and mark.value and mark.listed_at and not full else None
     listed_at = mark.listed_at if mark else None
+    full = full or listed_at is None or started - listed_at >= SWEEP
+    cursor = mark.value if mark and mark.value and not full else None
     seen = 0
     async for page in live.connector.changes(cursor):
         seen += len(page.records)
         doubtful = _take_page(session, live, page)
+        await remarks.verify(session, live, page)
         if page.cursor is not None:
             saved = Bookmark(page.cursor, live.place.url, listed_at)
             with session.store.write() as tx:
@@ -56,9 +61,9 @@ async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
         if doubtful:
             await reread(session, live, doubtful)
     session.read += seen
+    remarks.place(session, live)
     if cursor is None:
         await _finish_listing(session, live, seen=seen, had=had, started=started)
-    _resolve_items(session, live)
     log.info("connection.read", connection=live.name, records=seen, complete=cursor is None)
 
 
@@ -72,8 +77,10 @@ async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, 
         value = mark.value if mark else ""
         items.save_bookmark(tx, session.sync, live.name, Bookmark(value, live.place.url, started))
         absent = items.not_read_since(tx, session.sync, live.name, started)
+        items.drop_unlisted(tx, session.sync, live.name, started)
     if absent:
         await reread(session, live, [Address(r.copy.ref, r.copy.key) for r in absent])
+    await remarks.sweep(session, live, started)
 
 
 async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> frozenset[Ref]:
@@ -132,7 +139,7 @@ def _take_page(session: Session, live: Live, page: Page) -> list[Address]:
                 changed.append(_row(live, old, record, now))
         items.save_rows(tx, session.sync, _newest(changed))
         items.touch(tx, session.sync, live.name, same, now)
-        _take_comments(tx, session, live, page.comments)
+        remarks.take(tx, session, page.comments, now)
     return doubtful
 
 
@@ -152,6 +159,11 @@ def _title(live: Live, record: Record) -> str:
     except SyncerError:
         return ""
     return normal_title(title) if isinstance(title, str) else ""
+
+
+def _above(live: Live, record: Record) -> str:
+    codec = live.mapper.codecs.get("parent")
+    return (codec.read(record.fields) or "") if isinstance(codec, Pointer) else ""
 
 
 def _differs(old: Row, record: Record) -> bool:
@@ -180,66 +192,9 @@ def _row(live: Live, old: Row | None, record: Record, now: datetime) -> Row:
         own=record.own,
     )
     if old is None:
-        return Row(copy, record, None, dirty=True, scoped=False, title=_title(live, record))
+        title, above = _title(live, record), _above(live, record)
+        return Row(copy, record, None, dirty=True, scoped=False, title=title, above=above)
     since = old.copy.known_until if old.dirty and old.copy.known_until else old.copy.read_at
     copy = replace(copy, base=old.copy.base, known_until=since, fresh=old.copy.fresh, own=old.copy.own or record.own)
-    return replace(old, copy=copy, record=record, dirty=True, title=_title(live, record))
-
-
-# -- comments --------------------------------------------------------------------------------
-
-
-def _take_comments(tx: sa.Connection, session: Session, live: Live, comments: Sequence[Comment]) -> None:
-    if not comments or not session.rules.comments:
-        return
-    known = threads.known(tx, session.sync, [c.ref for c in comments])
-    remarks: list[Remark] = []
-    touched: list[Ref] = []
-    for comment in comments:
-        old = known.get(comment.ref)
-        if old is not None and comment.updated <= old.comment.updated:
-            continue
-        item = _item_ref(tx, session, comment)
-        remarks.append(_remark(session, comment, item, old))
-        if item is not None and old is None:
-            touched.append(item)
-    threads.save(tx, session.sync, remarks)
-    _stir(tx, session, touched)
-
-
-def _item_ref(tx: sa.Connection, session: Session, comment: Comment) -> Ref | None:
-    if isinstance(comment.item, Ref):
-        return comment.item
-    return items.ref_of_key(tx, session.sync, comment.ref.connection, comment.item)
-
-
-def _remark(session: Session, comment: Comment, item: Ref | None, old: Remark | None) -> Remark:
-    spot = item.id if item is not None else f"?{comment.item}"
-    if old is not None:
-        return Remark(comment, old.item, old.thread, old.mirror)
-    marked = None
-    if comment.own and comment.marker:
-        marked = marker_link(session.store.key, comment.marker, comment.ref.connection)
-    return Remark(comment, spot, marked or thread_id(comment.ref), marked is not None)
-
-
-def _stir(tx: sa.Connection, session: Session, refs: Sequence[Ref]) -> None:
-    """Make the commented records be looked at."""
-    rows = items.rows_by_ref(tx, session.sync, refs)
-    items.save_rows(tx, session.sync, [replace(r, dirty=True) for r in rows.values()])
-
-
-def _resolve_items(session: Session, live: Live) -> None:
-    """Give comments that came before their record their place; drop those on what we do not sync."""
-    with session.store.write() as tx:
-        waiting = threads.unplaced(tx, session.sync, live.name)
-        placed: list[Remark] = []
-        touched: list[Ref] = []
-        for remark in waiting:
-            ref = items.ref_of_key(tx, session.sync, live.name, remark.item.removeprefix("?"))
-            if ref is not None:
-                placed.append(replace(remark, item=ref.id))
-                touched.append(ref)
-        threads.save(tx, session.sync, placed)
-        threads.drop_unplaced(tx, session.sync, live.name)
-        _stir(tx, session, touched)
+    title, above = _title(live, record), _above(live, record)
+    return replace(old, copy=copy, record=record, dirty=True, title=title, above=above)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
 from syncer.engine import match
 from syncer.engine.match import Evidence, Verdict
+from syncer.engine.plan import Action
 from syncer.errors import SyncerError
 from syncer.links import Hold, Link, Origin
 from syncer.live import Session
@@ -17,12 +18,15 @@ from syncer.model import (
     ABSENT,
     FIELDS,
     Absent,
+    Record,
     Ref,
+    State,
     Value,
     client_id,
     link_id,
     marker_for,
     marker_link,
+    normal_title,
 )
 from syncer.store import items, journal
 from syncer.store.items import Row
@@ -30,26 +34,59 @@ from syncer.store.records import Entry, append
 
 log = structlog.get_logger()
 
+WAITING = frozenset({"maybe", "twin"})
+"""Holds of whole records, not of fields."""
+
 
 def relate(session: Session) -> None:
-    """Judge all unlinked records that were read anew."""
+    """Judge all unlinked records that were read anew, and those that wait for a person."""
     with session.store.read() as tx:
         rows = [r for batch in items.unlinked_dirty(tx, session.sync, list(session.lives)) for r in batch]
+    rows += _waiting(session, {r.copy.ref for r in rows})
+    chosen = _chosen_ids(session)
     candidates: list[tuple[Row, Mapping[str, Value | Absent]]] = []
     for start in range(0, len(rows), items.BATCH):
-        candidates += _judge_batch(session, rows[start : start + items.BATCH])
+        candidates += _judge_batch(session, rows[start : start + items.BATCH], chosen)
     _be_born(session, candidates)
 
 
-def _judge_batch(session: Session, rows: Sequence[Row]) -> list[tuple[Row, Mapping[str, Value | Absent]]]:
+def _waiting(session: Session, judged: Collection[Ref]) -> list[Row]:
+    """Return the twins and maybes to be judged again; let go of those that are none any more."""
+    with session.store.read() as tx:
+        holds = [h for h in journal.held(tx, session.sync) if h.field in WAITING and h.ref is not None]
+        rows = items.rows_by_ref(tx, session.sync, [h.ref for h in holds if h.ref is not None])
+    over = [h.id for h in holds if h.ref not in rows or rows[h.ref].link or rows[h.ref].copy.state is not State.HERE]
+    with session.store.write() as tx:
+        journal.release(tx, over)
+    waiting = {h.ref for h in holds if h.id not in over}
+    return [rows[r] for r in rows if r in waiting and r not in judged and r.connection in session.lives]
+
+
+def _chosen_ids(session: Session) -> dict[Ref, str]:
+    """Return record -> link for the ids that open creates chose."""
+    with session.store.read() as tx:
+        intents = [i for i in journal.open_intents(tx, session.sync) if i.do == "create"]
+    return {_chosen(session, i.link, i.connection): i.link for i in intents}
+
+
+def _chosen(session: Session, link: str, connection: str) -> Ref:
+    """Return the ref of the copy of *link* where we choose the ids."""
+    return Ref(connection, "issue", client_id(marker_for(session.store.key, link, connection)))
+
+
+def _judge_batch(
+    session: Session, rows: Sequence[Row], chosen: Mapping[Ref, str]
+) -> list[tuple[Row, Mapping[str, Value | Absent]]]:
     """Settle what evidence settles; return the records that may be born as items of their own."""
     born: list[tuple[Row, Mapping[str, Value | Absent]]] = []
     outside: list[Ref] = []
+    released: list[str] = []
     for row in rows:
         if row.copy.ref.connection in session.down:
             continue
         values = _values(session, row)
-        verdict = match.judge(row.record, values, _evidence(session, row), session.rules)
+        verdict = match.judge(row.record, values, _evidence(session, row, chosen), session.rules)
+        released += [_hold_id(name, row.copy.ref) for name in _disproved(verdict)]
         match verdict.kind:
             case "birth":
                 born.append((row, values))
@@ -63,9 +100,25 @@ def _judge_batch(session: Session, rows: Sequence[Row]) -> list[tuple[Row, Mappi
                 outside.append(row.copy.ref)
     with session.store.write() as tx:
         items.clean(tx, session.sync, outside, scoped=False)
-        for row, _ in born:
-            items.clean(tx, session.sync, [row.copy.ref], scoped=True)
+        items.clean(tx, session.sync, [row.copy.ref for row, _ in born], scoped=True)
+        for batch in items.batches(released):
+            journal.release(tx, batch)
     return born
+
+
+def _disproved(verdict: Verdict) -> tuple[str, ...]:
+    """Return what the record surely waits for no longer."""
+    match verdict.kind:
+        case "twin":
+            return ("maybe",)
+        case "birth":
+            return ("twin",)
+        case _:
+            return ("maybe", "twin")
+
+
+def _hold_id(name: str, ref: Ref) -> str:
+    return "H" + hashlib.blake2b(f"{name}\0{ref}".encode(), digest_size=5).hexdigest()
 
 
 def _values(session: Session, row: Row) -> dict[str, Value | Absent]:
@@ -82,28 +135,29 @@ def _values(session: Session, row: Row) -> dict[str, Value | Absent]:
     return values
 
 
-def _evidence(session: Session, row: Row) -> Evidence:
+def _evidence(session: Session, row: Row, chosen: Mapping[Ref, str]) -> Evidence:
     ref, marker = row.copy.ref, row.record.marker
+    author = _names(session, row.record)
     marked = marker_link(session.store.key, marker, ref.connection) if marker else None
+    marked = marked or chosen.get(ref)
     if marked is None:
-        marked = _by_client_id(session, ref)
-    if marked is None:
-        return Evidence()
+        return Evidence(author=author, apart=row.apart)
     with session.store.read() as tx:
         links = items.load_links(tx, [marked])
         copy = items.rows_of_links(tx, [marked])[marked].get(ref.connection)
-    return Evidence(marked, copy.copy.ref if copy else None, lacks=marked in links and copy is None)
+    lacks = marked in links and copy is None
+    return Evidence(marked, copy.copy.ref if copy else None, lacks=lacks, author=author, apart=row.apart)
 
 
-def _by_client_id(session: Session, ref: Ref) -> str | None:
-    """Return the link whose open intent made a record under this very id."""
-    with session.store.read() as tx:
-        for intent in journal.open_intents(tx, session.sync):
-            if intent.do == "create" and intent.connection == ref.connection:
-                marker = marker_for(session.store.key, intent.link, ref.connection)
-                if client_id(marker) == ref.id:
-                    return intent.link
-    return None
+def _names(session: Session, record: Record) -> frozenset[str]:
+    """Return every name `where.authors` may call the author by."""
+    author, connection = record.author, record.ref.connection
+    if author is None:
+        return frozenset()
+    names = {author.id, author.name, author.email, session.directory.person(connection, author)}
+    if any(a.id == author.id for a in session.lives[connection].place.accounts):
+        names.add("members")
+    return frozenset(n.casefold() for n in names if n)
 
 
 def _join(session: Session, row: Row, verdict: Verdict) -> None:
@@ -126,7 +180,7 @@ def _report_twin(session: Session, row: Row, verdict: Verdict) -> None:
 
 def _wait(session: Session, name: str, row: Row, link: str, values: Mapping[str, Value], why: str) -> None:
     entry = Hold(
-        id="H" + hashlib.blake2b(f"{name}\0{row.copy.ref}".encode(), digest_size=5).hexdigest(),
+        id=_hold_id(name, row.copy.ref),
         link=link,
         field=name,
         ref=row.copy.ref,
@@ -136,9 +190,9 @@ def _wait(session: Session, name: str, row: Row, link: str, values: Mapping[str,
         reason=why,
     )
     with session.store.write() as tx:
-        known = {h.id for h in journal.held(tx, session.sync)}
-        if entry.id not in known:
-            journal.hold(tx, session.sync, entry)
+        known = journal.hold_by_id(tx, entry.id)
+        since = known[1].since if known is not None else entry.since
+        journal.hold(tx, session.sync, replace(entry, since=since))
 
 
 # -- births ----------------------------------------------------------------------------------
@@ -149,22 +203,23 @@ def _be_born(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Valu
     paired = _pair(session, candidates) if session.rules.match == "title" else set()
     rest = [(row, values) for row, values in candidates if row.copy.ref not in paired]
     namesakes = _namesakes(session, rest)
+    earlier = _earlier(session, rest)
+    copies = {ref for refs in earlier.values() for ref in refs}
     released: list[str] = []
     for start in range(0, len(rest), items.BATCH):
         links: list[Link] = []
         entries: list[Entry] = []
         joins: list[tuple[Ref, str]] = []
         for row, values in rest[start : start + items.BATCH]:
-            elsewhere = namesakes.get(row.copy.ref)
-            if elsewhere:
-                because = "an unlinked record with the same title exists: adopt, link, or --allow creates"
-                shown = {row.copy.ref.connection: row.copy.key, **elsewhere}
-                _wait(session, "maybe", row, "", shown, because)
-                continue
             link = _birth(session, row, values)
+            doubt = _doubt(row, earlier.get(link.id), namesakes.get(row.copy.ref), copied=row.copy.ref in copies)
+            if doubt is not None:
+                because, elsewhere = doubt
+                _wait(session, "maybe", row, "", {row.copy.ref.connection: row.copy.key, **elsewhere}, because)
+                continue
             links.append(link)
             joins.append((row.copy.ref, link.id))
-            released.append("H" + hashlib.blake2b(f"maybe\0{row.copy.ref}".encode(), digest_size=5).hexdigest())
+            released.append(_hold_id("maybe", row.copy.ref))
             entries.append(Entry(link.id, str(row.copy.ref), "link", "", None, row.copy.url, "", "a new item"))
         with session.store.write() as tx:
             items.save_links(tx, session.sync, links, dirty=True)
@@ -178,23 +233,72 @@ def _be_born(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Valu
             journal.release(tx, batch)
 
 
+def _doubt(
+    row: Row, earlier: Mapping[Ref, str] | None, namesakes: Mapping[str, Value] | None, *, copied: bool
+) -> tuple[str, Mapping[str, Value]] | None:
+    """Return why a record is not made an item of its own, with the keys of the records in doubt."""
+    if earlier or copied:
+        return "an earlier database linked it: syncer rebuild", {r.connection: k for r, k in (earlier or {}).items()}
+    if namesakes:
+        return "an unlinked record with the same title exists: adopt, link, or --allow creates", namesakes
+    return None
+
+
+def _earlier(
+    session: Session, candidates: Sequence[tuple[Row, Mapping[str, Value | Absent]]]
+) -> dict[str, dict[Ref, str]]:
+    """Return link -> (record, key) of unlinked records that were made as its copies: the database was lost."""
+    births = {link_id(session.store.key, session.sync, row.copy.ref): row.copy.ref for row, _ in candidates}
+    found: dict[str, dict[Ref, str]] = {}
+    with session.store.read() as tx:
+        for ref, key, marker in items.marked(tx, session.sync):
+            link = marker_link(session.store.key, marker, ref.connection)
+            if link in births:
+                found.setdefault(link, {})[ref] = key
+        ids = {
+            _chosen(session, link, c): link
+            for link, ref in births.items()
+            for c in session.rules.connections
+            if c != ref.connection
+        }
+        for ref, row in items.rows_by_ref(tx, session.sync, list(ids)).items():
+            if row.link is None and row.record.own:
+                found.setdefault(ids[ref], {})[ref] = row.copy.key
+    return found
+
+
 def _namesakes(
     session: Session, candidates: Sequence[tuple[Row, Mapping[str, Value | Absent]]]
 ) -> dict[Ref, dict[str, Value]]:
-    """Return, per record, the unlinked records in scope elsewhere that bear its title."""
+    """Return, per record, the records elsewhere that bear its title and may be the same item: unlinked
+    ones in scope, and copies of an item that is still to get a copy where this record is."""
     if "creates" in session.allowed:
         return {}
     titles = {row.title for row, _ in candidates}
     with session.store.read() as tx:
-        known = items.same_title(tx, session.sync, titles)
-    found: dict[Ref, dict[str, Value]] = {}
+        alone = items.same_title(tx, session.sync, titles)
+        linked = items.items_with_title(tx, session.sync, titles)
+        links = items.load_links(tx, list({link for found in linked.values() for link, _, _ in found}))
+    namesakes: dict[Ref, dict[str, Value]] = {}
     for row, _ in candidates:
-        ref = row.copy.ref
-        title = row.title
-        others = {r.connection: key for r, key in known.get(title, ()) if r.connection != ref.connection}
+        here = row.copy.ref.connection
+        others = {r.connection: key for r, key in alone.get(row.title, ()) if r.connection != here}
+        waiting = [(r, key) for link, r, key in linked.get(row.title, ()) if here in links[link].wants]
+        others |= {r.connection: key for r, key in waiting}
         if others:
-            found[ref] = {c: str(k) for c, k in others.items()}
-    return found
+            namesakes[row.copy.ref] = {c: str(k) for c, k in others.items()}
+    return namesakes
+
+
+def without_namesakes(session: Session, actions: Sequence[Action]) -> list[Action]:
+    """Leave out creates where an unlinked record of that title is in scope: the two may be one item."""
+    titles = {a.link: normal_title(a.title) for a in actions if a.do == "create"}
+    if "creates" in session.allowed or not titles:
+        return list(actions)
+    with session.store.read() as tx:
+        alone = items.same_title(tx, session.sync, titles.values())
+    taken = {(title, ref.connection) for title, found in alone.items() for ref, _ in found}
+    return [a for a in actions if a.do != "create" or (titles[a.link], a.connection) not in taken]
 
 
 def _birth(session: Session, row: Row, values: Mapping[str, Value | Absent]) -> Link:
@@ -215,6 +319,7 @@ def _birth(session: Session, row: Row, values: Mapping[str, Value | Absent]) -> 
         agreed=agreed,
         origin={n: Origin(ref.connection, row.copy.created) for n in agreed},
         wants=frozenset(wants),
+        reach=frozenset(session.rules.connections),
     )
 
 

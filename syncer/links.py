@@ -42,6 +42,9 @@ class Link:
     `owed`: connection -> field -> what is lacking. `wants`: connections where a copy is to be made.
     `born`: the connection the item came from. `trail`: per field, the runs that turned its value and
     the values they turned it to, for the flap breaker. `digest`: the mapping it was last read under.
+    `buried`: connections whose copy is gone and has been answered by `on_gone`; `ending`: those whose
+    copy is to be archived for it. `reach`: the connections it was last looked at for; one that joins
+    the sync later gets a copy too.
     """
 
     id: str
@@ -54,9 +57,12 @@ class Link:
     wants: frozenset[str] = frozenset()
     trail: Mapping[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     digest: str = ""
+    buried: frozenset[str] = frozenset()
+    ending: frozenset[str] = frozenset()
+    reach: frozenset[str] = frozenset()
 
     def owes(self) -> bool:
-        return bool(self.wants) or any(self.owed.values())
+        return bool(self.wants) or bool(self.ending) or any(self.owed.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -124,6 +123,7 @@ class Session:
     emptied: dict[str, int] = field(default_factory=dict)
     failed: set[tuple[str, str]] = field(default_factory=set)
     allowed: frozenset[str] = frozenset()
+    abilities: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def readers(self) -> dict[str, Reader]:
         return {name: live.reader for name, live in self.lives.items() if name not in self.down}
@@ -138,7 +138,11 @@ class Session:
         return [live for name, live in self.lives.items() if name not in self.down]
 
 
-def digest_of(tables: Mapping[str, Any]) -> str:
-    """Return what tells one set of mappings from another."""
-    said = "\0".join(f"{name}={tables[name].digest}" for name in sorted(tables))
+def digest_of(rules: Rules, readings: Mapping[str, str]) -> str:
+    """Return what tells one way of reading an item from another: mappings, converters, who takes part.
+
+    *readings*: connection -> what says how its records are read.
+    """
+    skipped = sorted(name for name, rule in rules.fields.items() if rule.skip)
+    said = "\0".join([*(f"{name}={readings[name]}" for name in sorted(readings)), *skipped, *sorted(rules.create_in)])
     return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()

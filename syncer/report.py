@@ -31,7 +31,7 @@ def action_document(action: Action) -> dict[str, Any]:
     }
     if action.thread is not None:
         doc["thread"] = action.thread
-        doc["fields"] = {"comments": {"from": None, "to": action.text}}
+        doc["fields"] = {"comments": {"from": action.was, "to": action.text}}
     return doc
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,11 +19,12 @@ from syncer.engine.plan import Action, ordered
 from syncer.engine.state import Rules
 from syncer.errors import ConfigError, ConnectorError, StoreError
 from syncer.intake import UNREAD, fetch, reread
-from syncer.kinship import relate
+from syncer.kinship import relate, without_namesakes
 from syncer.links import Hold, Parked
 from syncer.live import Directory, Live, RequestMeter, Session, digest_of
 from syncer.log import redact
 from syncer.mapping.mapper import Mapper
+from syncer.mapping.redaction import Redaction
 from syncer.mapping.schema import Tables
 from syncer.report import action_document, hold_document, parked_document, when
 from syncer.settle import settle
@@ -46,6 +46,8 @@ class Spoke:
     connect: Callable[[Setting], Connector]
     options: object
     tables: Tables
+    abilities: frozenset[str] = frozenset()
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ async def _read_new(session: Session) -> None:
 
 async def _due(session: Session, request: Request) -> list[Action]:
     """Decide, and return what is to be written now, in order."""
-    actions = _chosen(ordered(await decide(session)), request)
+    actions = _chosen(without_namesakes(session, ordered(await decide(session))), request)
     if _listed_everything(session):
         return actions
     log.warning("creates.waiting", reason="a connection has never been listed completely")
@@ -254,10 +256,11 @@ async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterato
         store=store,
         lives={},
         directory=directory,
-        digest=digest_of({s.name: s.tables for s in wiring.spokes}),
+        digest=digest_of(wiring.rules, {s.name: f"{s.tables.digest} {s.version}" for s in wiring.spokes}),
         settle_wait=wiring.settle_wait,
         clock=wiring.clock,
         allowed=request.allow,
+        abilities={s.name: s.abilities for s in wiring.spokes},
     )
     connectors: list[Connector] = []
     try:
@@ -306,18 +309,11 @@ async def _open(session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, co
     session.lives[spoke.name] = Live(spoke.name, connector, place, spoke.tables, mapper, meter)
 
 
-def _redactor(wiring: Wiring, connection: str) -> Callable[[str], str] | None:
+def _redactor(wiring: Wiring, connection: str) -> Redaction | None:
     disclosure = wiring.rules.disclosure
     if disclosure is None or connection not in disclosure.to or not wiring.redact:
         return None
-    patterns = [re.compile(p) for p in wiring.redact]
-
-    def redact(text: str) -> str:
-        for pattern in patterns:
-            text = pattern.sub("[redacted]", text)
-        return text
-
-    return redact
+    return Redaction.of(wiring.redact)
 
 
 def _disclosed(session: Session, wiring: Wiring) -> Rules:

@@ -9,17 +9,21 @@ from typing import Any
 
 import structlog
 
-from syncer.apply import after_write, created_rows, draft_of, parked_id, patch_in
-from syncer.errors import ConnectorError
+from syncer.apply import after_write, archived, created_rows, draft_of
+from syncer.attempts import parked_id, patch_in
+from syncer.errors import ConnectorError, NotFoundError, RejectedError
 from syncer.intake import reread
-from syncer.links import Intent, Parked
+from syncer.links import Copy, Intent, Parked
 from syncer.live import Live, Session
-from syncer.model import Address, Receipt, Ref, client_id, marker_for
-from syncer.store import items, journal, threads
+from syncer.mirrors import settle_comment
+from syncer.model import Address, Receipt, Ref, State
+from syncer.store import items, journal
 from syncer.store.records import Entry, append
-from syncer.store.threads import Remark
 
 log = structlog.get_logger()
+
+SKEW = timedelta(minutes=2)
+"""How far a tracker's clock may be from ours."""
 
 ASKS = 2
 """How often a tracker must deny a create, `settle_wait` apart, before it is believed."""
@@ -35,6 +39,11 @@ async def settle(session: Session) -> None:
             continue
         try:
             await _settle_one(session, live, intent)
+        except NotFoundError:
+            await _lost_its_record(session, live, intent)
+        except RejectedError as error:
+            # The question was refused, so nothing is known: this one waits, the others go on.
+            _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), str(error))
         except ConnectorError as error:
             session.lose(intent.connection, error)
 
@@ -44,9 +53,35 @@ async def _settle_one(session: Session, live: Live, intent: Intent) -> None:
         case "create":
             await _settle_create(session, live, intent)
         case "comment":
-            await _settle_comment(session, live, intent)
+            if not await settle_comment(session, live, intent):
+                _not_found(session, intent)
+        case "archive":
+            await _settle_archive(session, live, intent)
         case _:
             await _settle_update(session, live, intent)
+
+
+async def _lost_its_record(session: Session, live: Live, intent: Intent) -> None:
+    """The record a write was for is out of reach: read it to know why; there is nothing left to settle."""
+    spot = str(intent.doc.get("item") or intent.doc.get("ref") or "")
+    if not spot:
+        _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), "the tracker cannot say")
+        return
+    try:
+        await reread(session, live, [Address(Ref.parse(spot), str(intent.doc["key"]))])
+    except ConnectorError as error:
+        session.lose(live.name, error)
+        return
+    _close(session, intent, "its record is out of reach")
+
+
+async def _settle_archive(session: Session, live: Live, intent: Intent) -> None:
+    ref = Ref.parse(str(intent.doc["ref"]))
+    answer = (await live.connector.get([Address(ref, str(intent.doc["key"]))]))[ref]
+    if answer.state is State.ARCHIVED:
+        archived(session, live, intent, "found after a lost answer")
+    else:
+        _close(session, intent, "the tracker never got it")
 
 
 async def _settle_create(session: Session, live: Live, intent: Intent) -> None:
@@ -73,24 +108,9 @@ async def _settle_create(session: Session, live: Live, intent: Intent) -> None:
     log.info("intent.settled", do="create", ref=str(record.ref), link=link.id)
 
 
-async def _settle_comment(session: Session, live: Live, intent: Intent) -> None:
-    doc: Mapping[str, Any] = intent.doc
-    thread = str(doc["thread"])
-    marker = marker_for(session.store.key, thread, live.name)
-    item = Address(Ref.parse(str(doc["item"])), str(doc["key"]))
-    found = await live.connector.find_comment(item, marker, client_id(marker), intent.created)
-    if found is None:
-        _not_found(session, intent)
-        return
-    with session.store.write() as tx:
-        threads.save(tx, session.sync, [Remark(found, item.ref.id, thread, mirror=True)])
-        journal.close_intent(tx, intent.id)
-        journal.unpark(tx, [parked_id(intent.link, intent.connection, thread)])
-    log.info("intent.settled", do="comment", ref=str(found.ref), link=intent.link)
-
-
 async def _settle_update(session: Session, live: Live, intent: Intent) -> None:
-    """Now says what we sent: it is base. Now is still base: nothing happened. Else: a person's edit."""
+    """Now says what we sent: it is base. Now is still base: nothing happened. A step of our own way
+    to a status: base, and still owed. Anything else is a person's edit."""
     doc: Mapping[str, Any] = intent.doc
     ref = Ref.parse(str(doc["ref"]))
     await reread(session, live, [Address(ref, str(doc["key"]))])
@@ -100,9 +120,22 @@ async def _settle_update(session: Session, live: Live, intent: Intent) -> None:
     if row is not None:
         fields = [str(f) for f in doc["fields"]]
         copy = after_write(live, row.copy, fields, patch, row.copy.seen)
+        if "status" in fields:
+            copy = await _on_our_way(live, intent, copy)
         with session.store.write() as tx:
             items.save_rows(tx, session.sync, [replace(row, copy=copy, dirty=True)])
     _close(session, intent, "asked the tracker")
+
+
+async def _on_our_way(live: Live, intent: Intent, copy: Copy) -> Copy:
+    """Where the status is neither what it was nor what we sent, but our own account set it: take it for base."""
+    now = live.mapper.slice("status", copy.seen)
+    if copy.state is not State.HERE or copy.base.get("status") == now:
+        return copy
+    known = await live.connector.history(Address(copy.ref, copy.key), frozenset({"status"}))
+    last = known.get("status")
+    ours = last is not None and last.who == live.place.me.id and last.at >= intent.created - SKEW
+    return replace(copy, base={**copy.base, "status": now}) if ours else copy
 
 
 def _not_found(session: Session, intent: Intent) -> None:
@@ -115,14 +148,19 @@ def _not_found(session: Session, intent: Intent) -> None:
     if len(asked) >= ASKS and asked[-1] - asked[-2] >= apart:
         _close(session, intent, "the tracker never got it")
         return
+    _wait(session, replace(intent, asked=asked), asked[-1] + apart, "")
+
+
+def _wait(session: Session, intent: Intent, due: datetime, why: str) -> None:
     with session.store.write() as tx:
-        journal.open_intent(tx, session.sync, replace(intent, asked=asked))
-        journal.park(tx, session.sync, _settling(session, intent, asked[-1] + apart))
+        journal.open_intent(tx, session.sync, intent)
+        journal.park(tx, session.sync, _settling(session, intent, due, why))
     log.info("intent.waiting", do=intent.do, link=intent.link, connection=intent.connection)
 
 
-def _settling(session: Session, intent: Intent, due: datetime) -> Parked:
+def _settling(session: Session, intent: Intent, due: datetime, why: str) -> Parked:
     spot = str(intent.doc.get("thread", "")) if intent.do == "comment" else ""
+    doubt = f" ({why})" if why else ""
     return Parked(
         id=parked_id(intent.link, intent.connection, spot),
         link=intent.link,
@@ -130,7 +168,7 @@ def _settling(session: Session, intent: Intent, due: datetime) -> Parked:
         ref=str(intent.doc.get("item", "")),
         field="comments" if intent.do == "comment" else "",
         kind="settling",
-        error="settling: it is not known yet whether the last attempt arrived",
+        error=f"settling: it is not known yet whether the last attempt arrived{doubt}",
         attempts=1,
         next_try=due,
     )

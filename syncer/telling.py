@@ -17,7 +17,11 @@ def tell_action(action: Action) -> None:
     sign = SIGNS[action.do]
     say(f"{sign} {action.do:<7} {spot:<18} {short(action.title)}{STATES[action.state]}")
     if action.thread is not None:
-        say(f"      {short(action.text, 90)}")
+        say(
+            f"      {short(action.text, 90)}"
+            if action.text is not None
+            else f"      takes back: {short(action.was, 80)}"
+        )
     elif action.do == "create":
         said = ", ".join(
             f"{n} {short(plain(m.after), 24)}" for n, m in action.fields.items() if n not in {"title", "body"}

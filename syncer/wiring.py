@@ -46,13 +46,6 @@ def open_store(config: Config) -> Store:
 
 def wire(config: Config, sync: Sync) -> Wiring:
     """Return one sync ready to run; secrets of its connections are resolved now."""
-    if sync.on_gone == "archive":
-        raise ConfigError(
-            'on_gone = "archive" is not supported yet.',
-            file=str(config.file),
-            key=f"syncs.{sync.name}.on_gone",
-            fix='Say "keep" or "close".',
-        )
     config = config.unlocked(sync.connections)
     spokes = tuple(
         Spoke(
@@ -60,6 +53,8 @@ def wire(config: Config, sync: Sync) -> Wiring:
             connect=plugins.plugin(config.connections[name].connector).connect,
             options=config.connections[name].options,
             tables=config.connections[name].tables,
+            abilities=plugins.plugin(config.connections[name].connector).abilities,
+            version=plugins.plugin(config.connections[name].connector).version,
         )
         for name in sync.connections
     )
@@ -108,6 +103,7 @@ def rules_of(config: Config, sync: Sync) -> Rules:
         scopes={n: _scope(config.connections[n].where) for n in sync.connections},
         comments=sync.comments is not False and not sync.policy("comments").skip,
         backfill=sync.comments is not False and sync.comments.backfill,
+        deletions=sync.comments.deletions if sync.comments is not False else "keep",
         disclosure=disclosure,
     )
 

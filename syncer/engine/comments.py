@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from syncer.engine.state import Rules
 from syncer.links import Link
@@ -12,42 +13,91 @@ from syncer.model import Comment, Ref
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """A comment we wrote. `source` tells the words it was made of; `touched` says a person edited it since."""
+
+    ref: Ref
+    body: str
+    source: str = ""
+    touched: bool = False
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
-    """A comment and its mirrors. `mirrors`: connection -> comment id there."""
+    """A comment and its mirrors by connection. `gone`: its author took it back."""
 
     id: str
     link: str
     origin: Comment
-    mirrors: Mapping[str, str]
+    mirrors: Mapping[str, Mirror]
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Mirror:
-    """A comment to be written on `connection`."""
+class Wish:
+    """What a thread lacks on `connection`: a new mirror, another text for `mirror`, or (`body` None) its end."""
 
     thread: str
     connection: str
-    body: str
+    body: str | None
+    because: str
+    mirror: Mirror | None = None
 
 
-def owed_mirrors(link: Link, threads: Sequence[Thread], copies: Mapping[str, Ref], rules: Rules) -> list[Mirror]:
-    """Return the comments each copy still lacks, oldest first.
+def wishes(link: Link, threads: Sequence[Thread], copies: Mapping[str, Ref], rules: Rules) -> list[Wish]:
+    """Return what each copy still lacks of the comments, oldest first.
 
-    Only origins are mirrored, from their own connection to every other copy.
+    Only origins are mirrored, from their own connection to every other copy. A mirror that a person
+    edited or deleted is theirs: left alone.
     """
     if not rules.comments:
         return []
-    owed: list[Mirror] = []
+    found: list[Wish] = []
     for thread in sorted(threads, key=lambda t: (t.origin.created, t.id)):
-        if not rules.backfill and thread.origin.created < link.created:
-            continue
         for connection in rules.connections:
             if connection == thread.origin.ref.connection or connection not in copies:
                 continue
-            if connection in thread.mirrors or rules.withholds("comments", connection):
-                continue
-            owed.append(Mirror(thread.id, connection, attributed(thread.origin)))
-    return owed
+            wish = None if rules.withholds("comments", connection) else _wish(link, thread, connection, rules)
+            if wish is not None:
+                found.append(wish)
+    return found
+
+
+def _wish(link: Link, thread: Thread, connection: str, rules: Rules) -> Wish | None:
+    mirror, origin = thread.mirrors.get(connection), thread.origin
+    if mirror is None:
+        wanted = not thread.gone and (rules.backfill or origin.created >= link.created)
+        if not wanted:
+            return None
+        return Wish(thread.id, connection, attributed(origin), f"a comment was written on {origin.ref.connection}")
+    if mirror.gone or mirror.touched:
+        return None
+    if thread.gone:
+        if rules.deletions == "keep":
+            return None
+        return Wish(thread.id, connection, None, f"its comment on {origin.ref.connection} is gone", mirror)
+    if up_to_date(mirror, origin):
+        return None
+    return Wish(thread.id, connection, attributed(origin), f"its comment was edited on {origin.ref.connection}", mirror)
+
+
+def up_to_date(mirror: Mirror, origin: Comment) -> bool:
+    """Say whether the mirror was made of the words the origin has now."""
+    if mirror.source:
+        return mirror.source == source_of(origin)
+    # Written before a crash and found again: all there is to go by is what it says.
+    return same_words(mirror.body, attributed(origin))
+
+
+def source_of(origin: Comment) -> str:
+    """Return what tells one text of an origin from another. Names, keys and URLs do not count."""
+    return hashlib.blake2b(origin.body.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def same_words(one: str, other: str) -> bool:
+    """Say whether two texts say the same, whatever their mark-up: trackers rewrite what we send."""
+    return re.findall(r"\w+", one.casefold()) == re.findall(r"\w+", other.casefold())
 
 
 def attributed(comment: Comment) -> str:
@@ -60,12 +110,3 @@ def attributed(comment: Comment) -> str:
 def _plain(name: str) -> str:
     """Return a person's name without what Markdown would act on."""
     return "".join(c for c in name if c not in "*_`[]<>@#\\\n\r").strip() or "Somebody"
-
-
-def is_ours(comment: Comment, marks: Collection[str], ids: Collection[str]) -> bool:
-    """Say whether a comment is a mirror we wrote: our account, and a mark or id only we could have made."""
-    return comment.own and (comment.marker in marks or comment.ref.id in ids)
-
-
-def newer(comment: Comment, known: datetime | None) -> bool:
-    return known is None or comment.updated > known

@@ -27,36 +27,48 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known about the record: `marked` is the link its verified marker speaks of, `copy` the
-    copy that link has on the connection already, `lacks` whether that link exists and has none."""
+    copy that link has on the connection already, `lacks` whether that link exists and has none.
+    `author`: every name its author goes by, casefolded, "members" among them where that is true.
+    `apart`: a person took it from its item."""
 
     marked: str | None = None
     copy: Ref | None = None
     lacks: bool = False
+    author: frozenset[str] = frozenset()
+    apart: bool = False
 
 
 def judge(record: Record, values: Mapping[str, Value | Absent], evidence: Evidence, rules: Rules) -> Verdict:
     """Return what becomes of *record*. Only our own account's word counts as evidence."""
+    if evidence.apart:
+        return Verdict("alone", "a person parted it from its item")
     if evidence.marked is not None:
         if evidence.copy is not None:
             return Verdict("twin", "it carries our mark, but the item has another copy here", evidence.marked)
         if record.own and evidence.lacks:
             return Verdict("join", "it carries our mark", evidence.marked)
+    why_not = _unfit(record, values, evidence, rules)
+    return Verdict("birth", f"new on {record.ref.connection}") if why_not is None else Verdict("alone", why_not)
+
+
+def _unfit(record: Record, values: Mapping[str, Value | Absent], evidence: Evidence, rules: Rules) -> str | None:
+    """Return why *record* may not be an item of its own."""
     if record.state is not State.HERE:
-        return Verdict("alone", f"it is {record.state}")
+        return f"it is {record.state}"
     if record.synced_by is not None:
-        return Verdict("alone", f"it is already synced by {record.synced_by}")
+        return f"it is already synced by {record.synced_by}"
     if evidence.marked is not None:
-        return Verdict("alone", "it carries our mark, but nothing we know of")
+        return "it carries our mark, but nothing we know of"
     for scope in (rules.scope, rules.scopes.get(record.ref.connection, Scope())):
-        why_not = out_of_scope(record, values, scope)
+        why_not = out_of_scope(record, values, scope, evidence.author)
         if why_not is not None:
-            return Verdict("alone", why_not)
-    if record.ref.connection not in rules.create_from:
-        return Verdict("alone", f"nothing is created from {record.ref.connection}")
-    return Verdict("birth", f"new on {record.ref.connection}")
+            return why_not
+    return None if record.ref.connection in rules.create_from else f"nothing is created from {record.ref.connection}"
 
 
-def out_of_scope(record: Record, values: Mapping[str, Value | Absent], scope: Scope) -> str | None:
+def out_of_scope(
+    record: Record, values: Mapping[str, Value | Absent], scope: Scope, author: frozenset[str]
+) -> str | None:
     """Return why *record* may not be linked or copied by itself, None where it may."""
     if record.fields.get("@in_filter") is False:
         return "the connection's filter leaves it out"
@@ -68,8 +80,7 @@ def out_of_scope(record: Record, values: Mapping[str, Value | Absent], scope: Sc
         wanted, value = getattr(scope, name), values.get(name)
         if wanted and not (isinstance(value, frozenset) and sets.intersection(value, wanted)):
             return f"it has none of the {name} in `where`"
-    author = record.author
-    if scope.authors and (author is None or not {author.id, author.name, author.email} & scope.authors):
+    if scope.authors and not author & {a.casefold() for a in scope.authors}:
         return "its author is not in `where`"
     return None
 

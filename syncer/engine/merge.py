@@ -229,11 +229,13 @@ def _merge_edits(books: _Ledger, name: str, edits: Sequence[View], views: Sequen
     """Take the edits of one field. Return False where nothing could be decided about it yet."""
     if not edits:
         return True
-    ruled = _overrule_strangers_to_owner(books, name, edits, views, at)
+    ruled = _overrule_strangers_to_owner(books, name, edits, at)
     if not ruled:
         return True
-    if name in TEXT_FIELDS and _merge_lines(books, name, ruled, views, at):
-        return True
+    if name in TEXT_FIELDS and name in books.agreed:
+        text = _merged_lines(_text(books.agreed[name]), ruled, at)
+        if text is not None:
+            return _settle_lines(books, name, ruled, text or None, views, at)
     contenders = [_contender(v, at) for v in ruled] + _unpaid(books, name, ruled)
     verdict = conflict.decide(contenders, at.rules, at.rules.policy(name), frozenset(at.times), name)
     match verdict:
@@ -247,11 +249,9 @@ def _merge_edits(books: _Ledger, name: str, edits: Sequence[View], views: Sequen
             return _settle_edits(books, name, ruled, winner, because, views, at)
 
 
-def _overrule_strangers_to_owner(
-    books: _Ledger, name: str, edits: Sequence[View], views: Sequence[View], at: Circumstances
-) -> list[View]:
-    owner = at.rules.rule(name).owner
-    if owner is None or all(v.connection != owner for v in views):
+def _overrule_strangers_to_owner(books: _Ledger, name: str, edits: Sequence[View], at: Circumstances) -> list[View]:
+    owner = _owner(books, name, at)
+    if owner is None:
         return list(edits)
     agreed = books.agreed.get(name)
     for view in edits:
@@ -261,6 +261,15 @@ def _overrule_strangers_to_owner(
         books.owe(view.connection, name, None)
         books.overruled.append(Overruled(name, view.connection, view.value, agreed, f"{owner} owns {name}"))
     return [v for v in edits if v.connection == owner]
+
+
+def _owner(books: _Ledger, name: str, at: Circumstances) -> str | None:
+    """Return the connection that owns the field, where the item has a copy there: also while it is down."""
+    owner = at.rules.rule(name).owner
+    copy = books.copies.get(owner or "")
+    if owner is None or copy is None or copy.state in {State.GONE, State.MOVED}:
+        return None
+    return owner if owner not in at.readers or at.readers[owner].has(name) else None
 
 
 def _contender(view: View, at: Circumstances) -> Contender:
@@ -279,23 +288,29 @@ def _unpaid(books: _Ledger, name: str, edits: Sequence[View]) -> list[Contender]
     return [Contender(origin.connection, books.agreed.get(name), origin.at, origin.at, origin.who, settled=True)]
 
 
-def _merge_lines(books: _Ledger, name: str, edits: Sequence[View], views: Sequence[View], at: Circumstances) -> bool:
-    """Merge text line by line, each copy's edit against its own base. Return False on a conflict."""
-    if name not in books.agreed:
-        return False
-    text = _text(books.agreed[name])
+def _merged_lines(agreed: str, edits: Sequence[View], at: Circumstances) -> str | None:
+    """Merge text line by line, each copy's edit against its own base; None where two change the same lines."""
+    text: str | None = agreed
     for view in sorted(edits, key=lambda v: at.rules.rank(v.connection)):
-        merged = merge_text(_text(view.base), text, _text(view.now))
-        if merged is None:
-            return False
-        text = merged
-    value = text or None
+        text = None if text is None else merge_text(_text(view.base), text, _text(view.now))
+    return text
+
+
+def _settle_lines(
+    books: _Ledger, name: str, edits: Sequence[View], value: Value, views: Sequence[View], at: Circumstances
+) -> bool:
+    if _flaps(books, name, value, at):
+        _hold(books, name, views, at, "flapping")
+        return False
     last = max(edits, key=lambda v: v.copy.updated)
     same = [v.connection for v in edits if v.now == value]
     for view in edits:
         books.rebase(view)
     origin = Origin(last.connection, last.copy.updated)
     _agree(books, name, value, origin, _edited_by(origin, name), views, at, same=same)
+    for view in edits:
+        if view.now != value:
+            books.owe(view.connection, name, None)
     return True
 
 
@@ -430,15 +445,18 @@ def _join(books: _Ledger, name: str, joiners: Sequence[View], views: Sequence[Vi
 
 def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstances) -> None:
     """Agreed plus all adds minus all removes; on the same element an add beats a remove."""
-    rule = at.rules.rule(name)
     agreed = sets.as_set(books.agreed.get(name))
-    owner = rule.owner if any(v.connection == rule.owner for v in views) else None
+    owner = _owner(books, name, at)
     voices = [v for v in views if (v.edited or not v.based) and owner in {None, v.connection}]
     joiners = [v.connection for v in views if not v.based]
     adds = sets.union(*(v.adds for v in voices))
     removes = sets.difference(sets.union(*(v.removes for v in voices)), adds)
     after = sets.union(sets.difference(agreed, removes), adds)
     touched = sets.union(*(sets.union(v.adds, v.removes) for v in views if v.edited or not v.based))
+    turned = sets.elements(after).keys() != sets.elements(agreed).keys()
+    if turned and _flaps(books, name, after, at):
+        _hold(books, name, views, at, "flapping")
+        return
     for view in views:
         _owe_elements(books, view, after, touched, joined=view.connection in joiners)
         if view.edited or not view.based:
@@ -450,9 +468,11 @@ def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstanc
                 debt = Delta(sets.intersection(after, touched), sets.difference(touched, after))
                 old = books.owed.get(connection, {}).get(name)
                 books.owe(connection, name, sets.stacked(old, debt, touched))
-    if sets.elements(after).keys() != sets.elements(agreed).keys() or (name not in books.agreed and views):
+    if turned or (name not in books.agreed and views):
         source = next((v for v in voices if v.adds or v.removes), views[0])
         origin = Origin(source.connection, source.copy.updated)
+        if name in books.agreed:
+            books.trail[name] = _turned(books.trail.get(name, ()), agreed, after, at)
         books.agreed[name] = after
         books.origin[name] = origin
         books.changed.append(Changed(name, agreed, after, origin, _edited_by(origin, name)))

@@ -80,6 +80,7 @@ class Rules:
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     comments: bool = True
     backfill: bool = True
+    deletions: Literal["follow", "keep"] = "follow"
     public: frozenset[str] = frozenset()
     disclosure: Disclosure | None = None
 

@@ -25,6 +25,8 @@ class Translator(Protocol):
 
     def strangers(self, field: str, native: Native) -> frozenset[str]: ...
 
+    def hides(self, value: Value) -> bool: ...
+
     def patch(self, field: str, value: Value, now: Native, owed: Delta | None = None) -> Patch | Absent: ...
 
     def satisfied(self, field: str, value: Value, now: Native, owed: Delta | None = None) -> bool: ...
@@ -88,6 +90,8 @@ class Reader:
         base = self._base(name, base_slice, agreed) if moved else (now if base_slice is not None else ABSENT)
         adds, removes = self._elements(name, now, base, natives, base_slice, rule)
         edited = moved and (bool(adds or removes) if name in SET_FIELDS else now != base)
+        if (edited or base_slice is None) and self.mapper.hides(now):
+            return "it was edited around a redacted passage, which cannot be told apart any more: mend it by hand"
         return View(
             connection=self.connection,
             field=name,

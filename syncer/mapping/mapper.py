@@ -8,6 +8,7 @@ from typing import Protocol
 
 from syncer.connector import Codec, Names, People, Plain, Pointer, Word, Worded
 from syncer.errors import UnmappedValueError, WaitingError
+from syncer.mapping.redaction import Redaction
 from syncer.mapping.schema import FieldTable, Tables
 from syncer.model import (
     ABSENT,
@@ -79,7 +80,7 @@ class Mapper:
     tables: Tables
     directory: Directory
     words: Mapping[str, Sequence[Word]]
-    redact: Callable[[str], str] | None = None
+    redact: Redaction | None = None
 
     def has(self, field: str) -> bool:
         """Say whether this tracker, under this mapping, has such a field at all."""
@@ -96,7 +97,8 @@ class Mapper:
     # -- reading -----------------------------------------------------------------------------
 
     def read(self, field: str, native: Native, known: Value = None) -> Value | Absent:
-        """Return what *native* means for *field*; set elements are spelled as in *known*.
+        """Return what *native* means for *field*; set elements are spelled, and passages hidden here
+        are filled in, as in *known*.
 
         Raises `UnmappedValueError` for a word that is in no table.
         """
@@ -105,7 +107,7 @@ class Mapper:
             case None:
                 return ABSENT
             case Plain():
-                return codec.read(native)
+                return self._unredacted(codec.read(native), known)
             case Worded():
                 return self._read_word(field, codec, native)
             case Names():
@@ -115,6 +117,15 @@ class Mapper:
                 return _spelled((p for p in persons if p is not None), known, fold)
             case Pointer():
                 return self._read_pointer(codec, native)
+
+    def _unredacted(self, value: Value | Absent, known: Value) -> Value | Absent:
+        if self.redact is None or not isinstance(value, str) or not isinstance(known, str):
+            return value
+        return self.redact.restored(value, known)
+
+    def hides(self, value: Value) -> bool:
+        """Say whether *value* still holds a passage that was hidden here and cannot be put back."""
+        return self.redact is not None and isinstance(value, str) and self.redact.shows(value)
 
     def strangers(self, field: str, native: Native) -> frozenset[str]:
         """Return the account ids among a field's people that we cannot name."""
@@ -245,7 +256,7 @@ class Mapper:
         add = target if owed is None else owed.add
         gone = frozenset() if owed is None else owed.remove
         return codec.write(
-            frozenset(n for n in add if n.casefold() not in reserved),
+            frozenset(n for n in add if n.casefold() not in reserved and self._redacted(n) == n),
             frozenset(n for n in gone if n.casefold() not in reserved),
             now,
         )

@@ -183,6 +183,26 @@ def same_title(tx: sa.Connection, sync: str, titles: Iterable[str]) -> dict[str,
     return found
 
 
+def marked(tx: sa.Connection, sync: str) -> Iterator[tuple[Ref, str, str]]:
+    """Yield (ref, key, marker) of all unlinked records of our own that carry a marker, unverified."""
+    query = sa.select(copies.c.connection, copies.c.entity, copies.c.id, copies.c.key, copies.c.marker).where(
+        copies.c.sync == sync, copies.c.link == "", copies.c.marker != "", copies.c.own == 1
+    )
+    for connection, entity, id_, key, marker in tx.execute(query):
+        yield Ref(connection, entity, id_), key, marker
+
+
+def items_with_title(tx: sa.Connection, sync: str, titles: Iterable[str]) -> dict[str, list[tuple[str, Ref, str]]]:
+    """Return normalised title -> (link, ref, key) of linked records that bear it."""
+    found: dict[str, list[tuple[str, Ref, str]]] = {}
+    for batch in batches({t for t in titles if t}):
+        spot = (copies.c.link, copies.c.connection, copies.c.entity, copies.c.id, copies.c.key, copies.c.title)
+        query = sa.select(*spot).where(copies.c.sync == sync, copies.c.link != "", copies.c.title.in_(batch))
+        for link, connection, entity, id_, key, title in tx.execute(query):
+            found.setdefault(title, []).append((link, Ref(connection, entity, id_), key))
+    return found
+
+
 def scoped_titles(tx: sa.Connection, sync: str) -> Iterator[tuple[Ref, str]]:
     """Yield (ref, normalised title) of all unlinked records in scope."""
     query = sa.select(copies.c.connection, copies.c.entity, copies.c.id, copies.c.title).where(
@@ -242,6 +262,19 @@ def not_read_since(tx: sa.Connection, sync: str, connection: str, when: datetime
         copies.c.read_at < code.stamp(when),
     )
     return [_row_in(r) for r in tx.execute(query)]
+
+
+def drop_unlisted(tx: sa.Connection, sync: str, connection: str, when: datetime) -> None:
+    """Forget records of no item that a complete listing begun at *when* did not show."""
+    tx.execute(
+        sa.delete(copies).where(
+            copies.c.sync == sync,
+            copies.c.connection == connection,
+            copies.c.link == "",
+            copies.c.apart == 0,
+            copies.c.read_at < code.stamp(when),
+        )
+    )
 
 
 def unread(tx: sa.Connection, sync: str, connection: str, stamp: datetime) -> list[Address]:
@@ -309,6 +342,9 @@ def _link_out(sync: str, link: Link, *, dirty: bool) -> dict[str, Any]:
         "owed": {c: {f: code.owed_out(o) for f, o in fields.items()} for c, fields in link.owed.items()},
         "wants": sorted(link.wants),
         "trail": {f: [list(t) for t in turns] for f, turns in link.trail.items()},
+        "buried": sorted(link.buried),
+        "ending": sorted(link.ending),
+        "reach": sorted(link.reach),
     }
     return {
         "id": link.id,
@@ -336,6 +372,9 @@ def _link_in(row: Any) -> Link:  # noqa: ANN401 -- SQLAlchemy's row
         wants=frozenset(doc["wants"]),
         trail={f: tuple((int(r), str(p)) for r, p in turns) for f, turns in doc["trail"].items()},
         digest=row.digest,
+        buried=frozenset(doc.get("buried", ())),
+        ending=frozenset(doc.get("ending", ())),
+        reach=frozenset(doc.get("reach", ())),
     )
 
 

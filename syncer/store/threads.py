@@ -103,6 +103,12 @@ def of_items(tx: sa.Connection, sync: str, refs: Sequence[Ref]) -> dict[Ref, lis
     return found
 
 
+def of_thread(tx: sa.Connection, sync: str, thread: str) -> list[Remark]:
+    """Return the origin of a thread and all its mirrors."""
+    query = sa.select(comments).where(comments.c.sync == sync, comments.c.thread == thread)
+    return [_in(row) for row in tx.execute(query)]
+
+
 def _in(row: object) -> Remark:
     raw: sa.Row[tuple[str, ...]] = row  # type: ignore[assignment]  # SQLAlchemy rows carry no column types
     doc = code.loads(raw.doc)

@@ -1,0 +1,104 @@
+"""One attempt at one write: its intent on disk before it is sent, its place among the parked when it fails."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from syncer.engine.plan import Action
+from syncer.errors import ConnectorError, ProtocolError, SyncerError, UnavailableError
+from syncer.links import Intent, Parked
+from syncer.live import Session
+from syncer.model import JSON, Delta, Patch
+from syncer.report import plain
+from syncer.store import journal
+
+log = structlog.get_logger()
+
+BACKOFF_CAP = timedelta(hours=6)
+
+
+def intended(session: Session, action: Action, doc: Mapping[str, Any]) -> Intent:
+    """Return the intent of a write about to be sent; `opened` puts it on disk."""
+    return Intent(
+        id=uuid.uuid4().hex,
+        run=session.run,
+        link=action.link,
+        connection=action.connection,
+        do=action.do,
+        created=session.clock(),
+        doc=doc,
+    )
+
+
+def opened(session: Session, intent: Intent) -> None:
+    with session.store.write() as tx:
+        journal.open_intent(tx, session.sync, intent)
+
+
+def dropped_if_refused(session: Session, intent: Intent, error: ConnectorError) -> None:
+    """Close the intent of a write that certainly had no effect; an ambiguous one stays open."""
+    ambiguous = isinstance(error, ProtocolError) or (isinstance(error, UnavailableError) and error.sent)
+    if not ambiguous:
+        with session.store.write() as tx:
+            journal.close_intent(tx, intent.id)
+
+
+def patch_out(patch: Patch) -> dict[str, JSON]:
+    return {
+        name: {"+": sorted(want.add), "-": sorted(want.remove)} if isinstance(want, Delta) else want
+        for name, want in patch.items()
+    }
+
+
+def patch_in(raw: Mapping[str, Any]) -> Patch:
+    """Return a patch as the journal keeps it."""
+    return {
+        name: Delta(frozenset(want["+"]), frozenset(want["-"]))
+        if isinstance(want, dict) and want.keys() == {"+", "-"}
+        else want
+        for name, want in raw.items()
+    }
+
+
+# -- parking ---------------------------------------------------------------------------------
+
+
+def parked_id(link: str, connection: str, spot: str) -> str:
+    return "P" + hashlib.blake2b(f"{link}\0{connection}\0{spot}".encode(), digest_size=5).hexdigest()
+
+
+def action_digest(action: Action) -> str:
+    """Return what tells a retry of the same write from a newer wish."""
+    said = [(n, plain(m.after)) for n, m in sorted(action.fields.items())]
+    return hashlib.blake2b(repr((action.do, action.thread, said)).encode(), digest_size=6).hexdigest()
+
+
+def park(session: Session, action: Action, error: SyncerError, *, kind: str) -> None:
+    spot = action.thread or ""
+    id_ = parked_id(action.link, action.connection, spot)
+    now = session.clock()
+    with session.store.write() as tx:
+        before = next((p for p in journal.parked_entries(tx, session.sync, action.link) if p.id == id_), None)
+        attempts = before.attempts + 1 if before is not None else 1
+        pause = min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP)
+        entry = Parked(
+            id=id_,
+            link=action.link,
+            connection=action.connection,
+            ref=str(action.ref or ""),
+            field="comments" if action.do == "comment" else ",".join(sorted(action.fields)),
+            kind=kind,
+            error=str(error),
+            attempts=attempts,
+            next_try=now + pause,
+            digest=action_digest(action),
+        )
+        journal.park(tx, session.sync, entry)
+    session.failed.add((action.link, action.connection))
+    log.warning("action.parked", link=action.link, connection=action.connection, do=action.do, reason=str(error))

@@ -17,7 +17,9 @@ class Jira:
 
     name: ClassVar[str] = "jira"
     version: ClassVar[str] = "0.1.0"
-    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "transitions", "parent", "private"})
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {"archive", "comments", "history", "transitions", "parent", "private"}
+    )
     settings: ClassVar[type[BaseModel]] = JiraSettings
     fields: ClassVar[frozenset[str]] = frozenset(
         {

@@ -66,6 +66,11 @@ class Api:
         response = await self.http.get(f"{ROOT}/{path}", params=params or None, ok=ABSENT)
         return None if response.status_code in ABSENT else self.http.parse(response)
 
+    async def write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 -- JSON
+        """Send a write, once; None where it was answered without a body, which Jira says by a 204."""
+        response = await self.http.request(method, f"{ROOT}/{path}", json=body)
+        return None if response.status_code == httpx.codes.NO_CONTENT else self.http.parse(response)
+
     async def search(
         self, jql: str, fields: Sequence[str], properties: Sequence[str] = ()
     ) -> AsyncIterator[tuple[Sequence[Object], bool]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from syncer.connector import Place, Setting
-from syncer.errors import NotFoundError, ProtocolError, RejectedError
+from syncer.errors import NotFoundError, RejectedError
 from syncer.model import (
     Address,
     Comment,
@@ -22,16 +22,18 @@ from syncer.model import (
     Receipt,
     Record,
     Ref,
-    State,
 )
-from syncer_jira import adf, checks, jql, marks, records, writes
-from syncer_jira.api import MARK, ROOT, Api, Object
+from syncer_jira import archive as shelf
+from syncer_jira import checks, jql, records, writes
+from syncer_jira.api import MARK, Api, Object
 from syncer_jira.codecs import codecs, words
 from syncer_jira.facts import Facts, Surveyor
 from syncer_jira.feed import Feed
 from syncer_jira.history import latest
+from syncer_jira.lookup import Lookup
 from syncer_jira.moves import Mover
 from syncer_jira.settings import JiraSettings
+from syncer_jira.talk import Talk
 
 
 @dataclass(slots=True)
@@ -75,41 +77,19 @@ class JiraConnector:
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         """Yield everything changed in the project since *cursor*, comments with it."""
-        return Feed(self._api, self._facts()).pages(cursor)
+        try:
+            async for page in Feed(self._api, self._facts()).pages(cursor):
+                yield page
+        except RejectedError:
+            # The project may have another key by now, which JQL would not know by the old one.
+            Surveyor(self._api).forget("project")
+            raise
 
     async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
-        """Read records by id: in bulk, and one by one what the bulk left out in silence."""
-        fields = records.asked(self._facts())
-        ids = list(dict.fromkeys(a.ref.id for a in addresses))
-        issues = {str(i.get("id")): i for i in await self._api.bulk(ids, fields)} if ids else {}
-        for id_ in ids:
-            if id_ not in issues and (issue := await self._api.issue(id_, fields)) is not None:
-                issues[id_] = issue
-        # Gone and hidden look alike: believe "gone" only where this account sees the rest.
-        lost = State.UNREACHABLE
-        if len(issues) < len(ids) and await self._readable(others=bool(issues)):
-            lost = State.GONE
-        return {a.ref: self._placed(a.ref, issues.get(a.ref.id), lost) for a in addresses}
-
-    def _placed(self, ref: Ref, issue: Object | None, lost: State) -> Record | Missing:
-        """Return the record, or why it is none of ours (any more)."""
-        if issue is None:
-            return Missing(ref, lost)
-        found = self._record(issue)
-        return found if self._is_ours(found) else Missing(ref, State.MOVED, to=found.url)
-
-    async def _readable(self, *, others: bool) -> bool:
-        key = self._facts().project["key"]
-        if await self._api.ask_softly(f"project/{key}") is None:
-            return False
-        return others or await checks.may(self._api, key, "BROWSE_PROJECTS") is True
-
-    def _is_ours(self, record: Record) -> bool:
-        project = record.fields.get("project")
-        id_ = project.get("id") if isinstance(project, Mapping) else None
-        return id_ is None or str(id_) == self._facts().project["id"]
+        """Read records by id, and tell apart deleted, moved, archived and not to be seen (see `lookup`)."""
+        return await Lookup(self._api, self._facts()).read(addresses)
 
     def _record(self, issue: Object) -> Record:
         return records.record(issue, self._facts(), self.setting.connection)
@@ -184,36 +164,42 @@ class JiraConnector:
         what the place offers.
         """
         try:
-            response = await self._api.http.request(method, f"{ROOT}/{path}", json=body)
+            return await self._api.write(method, path, body)
         except NotFoundError:
             raise
         except RejectedError:
-            Surveyor(self._api).forget("statuses", "screens", "priorities", "people", "fields")
+            Surveyor(self._api).forget("project", "statuses", "screens", "priorities", "people", "fields")
             raise
-        return self._api.http.parse(response) if response.content else None
+
+    async def archive(self, address: Address) -> Receipt:
+        """Archive one issue. Raises `RejectedError` saying what it needs."""
+        await shelf.archive(self._api, self._facts(), address)
+        return Receipt(address.ref, address.key, self._facts().browse(address.key))
 
     # -- comments --------------------------------------------------------------------------------
 
+    async def comments(self, item: Address) -> Sequence[Comment]:
+        """Return every comment that is not restricted, from the issue's own list, which does not lag."""
+        return await self._talk().comments(item)
+
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
         """Write one comment, our marker in the link of its first line."""
-        facts = self._facts()
-        doc = marks.marked(adf.from_markdown(body), marker, facts.browse(item.key))
-        answer = await self._write("POST", f"issue/{item.ref.id}/comment", {"body": doc})
-        if not isinstance(answer, Mapping) or not answer.get("id"):
-            raise ProtocolError(f"a comment without an id (for {client_id})", connection=self.setting.connection)
-        return records.comment(answer, item.ref, item.key, facts)
+        return await self._talk().say(item, body, marker, client_id)
 
     async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
-        """Return our comment with that marker, from the issue's own list, which does not lag."""
-        del client_id
-        earliest = since - timedelta(minutes=10)
-        async for raw in self._api.listed(f"issue/{item.ref.id}/comment", "comments"):
-            if records.stamp(raw.get("created")) < earliest:
-                continue
-            found = records.comment(raw, item.ref, item.key, self._facts())
-            if found.marker == marker and found.own:
-                return found
-        return None
+        """Return our comment with that marker, if it is there and open to all."""
+        return await self._talk().find(item, marker, since)
+
+    async def edit_comment(self, item: Address, comment: Ref, body: str, marker: str) -> Comment:
+        """Give a comment of ours another text, our marker in the link of its first line."""
+        return await self._talk().edit(item, comment, body, marker)
+
+    async def delete_comment(self, item: Address, comment: Ref) -> None:
+        """Delete a comment of ours; one that is gone already is no error."""
+        await self._talk().delete(item, comment)
+
+    def _talk(self) -> Talk:
+        return Talk(self._api, self._facts())
 
     def _facts(self) -> Facts:
         if self._known is None:

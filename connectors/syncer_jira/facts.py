@@ -16,7 +16,8 @@ MODERN_POINTS = "com.pyxis.greenhopper.jira:jsw-story-points"
 POINT_NAMES = ("story points", "story point estimate")
 CREATE_PAGE = 200
 PEOPLE = 1000
-NAMES = ("me", "site", "project", "statuses", "fields", "screens", "priorities", "people")
+NO_SCHEME_AGE = 3_600.0
+NAMES = ("me", "site", "project", "statuses", "fields", "screens", "priorities", "people", "security")
 """What the catalogue holds of a connection."""
 
 SCREEN_FIELDS: Mapping[str, str] = {
@@ -85,6 +86,28 @@ class Surveyor:
             people=[Account(p["id"], p["name"], p["email"]) for p in people],
             needed=needed(screens, estimate),
         )
+
+    async def hides_issues(self, key: str) -> bool:
+        """Say whether the project has an issue security scheme, as far as this account is told.
+
+        A scheme that was seen counts for a day; that none was seen, for an hour only: believing it too
+        long would take a hidden issue for a deleted one.
+        """
+        name, catalogue = self._name("security"), self.api.setting.catalogue
+        held = catalogue.get(name)
+        if isinstance(held, Mapping) and held.get("is") is True:
+            return True
+        if catalogue.get(name, max_age=NO_SCHEME_AGE) is not None:
+            return False
+        found = await self._sees_levels(key)
+        catalogue.put(name, {"is": found})
+        return found
+
+    async def _sees_levels(self, key: str) -> bool:
+        scheme = await self.api.ask_softly(f"project/{key}/issuesecuritylevelscheme")
+        if isinstance(scheme, Mapping) and (scheme.get("id") or scheme.get("levels")):
+            return True
+        return bool(_entries(await self.api.ask_softly(f"project/{key}/securitylevel"), "levels"))
 
     def forget(self, *names: str) -> None:
         """Have the named facts asked again at the next opening."""

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from syncer.errors import ProtocolError
+from syncer.errors import NotFoundError, ProtocolError
 from syncer.model import Comment, Page, Record
 from syncer_jira import jql, records
 from syncer_jira.api import MARK, Api, Object
 from syncer_jira.facts import Facts
+from syncer_jira.talk import whole_list
 
 IN_FILTER = "@in_filter"
 """The native field that says whether a record meets the connection's `filter`."""
@@ -35,9 +36,11 @@ class Feed:
         async for issues, last in self.api.search(query, fields, [MARK]):
             found = [records.record(i, self.facts, self.api.setting.connection) for i in issues]
             newest = max([r.updated for r in found] + ([newest] if newest else []), default=None)
-            comments = [c for i, r in zip(issues, found, strict=True) for c in await self._comments(i, r)]
+            said = [await self._said(i, r) for i, r in zip(issues, found, strict=True)]
+            comments = [c for raws, r in zip(said, found, strict=True) for c in self._open_to_all(raws or (), r)]
+            heard = [r.ref for raws, r in zip(said, found, strict=True) if raws is not None]
             shown = found if inside is None else [_judged(r, inside) for r in found]
-            yield Page(shown, comments, written(newest) if last else None)
+            yield Page(shown, comments, written(newest) if last else None, heard=heard)
 
     async def _inside(self, since: datetime | None) -> frozenset[str] | None:
         """Return the ids that meet the filter in the same window, None where there is no filter.
@@ -53,18 +56,24 @@ class Feed:
             found.update(str(i.get("id")) for i in issues)
         return frozenset(found)
 
-    async def _comments(self, issue: Object, record: Record) -> Sequence[Comment]:
-        raws = await self._raw_comments(issue, record)
+    def _open_to_all(self, raws: Sequence[Object], record: Record) -> Sequence[Comment]:
         return records.comments(raws, record.ref, record.key, self.facts)
 
-    async def _raw_comments(self, issue: Object, record: Record) -> Sequence[Object]:
-        """Return the comments that came with the issue, or all of them where only some did."""
+    async def _said(self, issue: Object, record: Record) -> Sequence[Object] | None:
+        """Return all comments: those that came with the issue, or its list where only some did.
+
+        None where that list moved while it was read, or the issue went away since the search: it is
+        then heard another time.
+        """
         embedded = issue["fields"].get("comment")
         if isinstance(embedded, dict):
             held = [c for c in embedded.get("comments") or [] if isinstance(c, dict)]
             if int(embedded.get("total") or 0) <= len(held):
                 return held
-        return [c async for c in self.api.listed(f"issue/{record.ref.id}/comment", "comments")]
+        try:
+            return await whole_list(self.api, record.ref.id)
+        except NotFoundError:
+            return None
 
 
 def _judged(record: Record, inside: frozenset[str]) -> Record:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from syncer.errors import ProtocolError
-from syncer.model import JSON, Account, Comment, Record, Ref
+from syncer.model import JSON, Account, Comment, Record, Ref, State
 from syncer_jira import adf, marks
 from syncer_jira.api import MARK, Object
 from syncer_jira.facts import Facts
@@ -25,6 +25,15 @@ NATIVES = (
     "project",
 )
 STAMPS = ("created", "updated", "creator", "reporter")
+PUT_AWAY = ("archiveddate", "archivedby")
+"""Fields that show an archived issue.
+
+The Cloud OpenAPI names the two facts only as columns of the export of archived issues (`ArchivedDate`,
+`ArchivedBy`), and no field of an issue; Jira Data Center's fields have these ids (UNVERIFIED on Cloud;
+Jira leaves out fields it does not know). Where a site does not show them, an archived issue reads as
+here, is in no search ("will only appear in Archived work items and can no longer be edited": acli
+reference, `jira workitem archive`), and refuses our writes in its own words.
+"""
 
 _KEPT: Mapping[str, tuple[str, ...]] = {
     "issuetype": ("id", "name", "subtask", "hierarchyLevel"),
@@ -41,7 +50,7 @@ _KEPT: Mapping[str, tuple[str, ...]] = {
 
 def asked(facts: Facts) -> list[str]:
     """Return the fields to ask for, so that `record` finds all it needs."""
-    return [*NATIVES, *STAMPS, *([facts.estimate] if facts.estimate else [])]
+    return [*NATIVES, *STAMPS, *PUT_AWAY, *([facts.estimate] if facts.estimate else [])]
 
 
 def stamp(value: object) -> datetime:
@@ -92,6 +101,7 @@ def record(issue: Object, facts: Facts, connection: str) -> Record:
         created=stamp(fields.get("created")),
         updated=stamp(fields.get("updated")),
         fields=natives(fields, facts),
+        state=State.ARCHIVED if any(fields.get(name) for name in PUT_AWAY) else State.HERE,
         marker=marker(issue),
         own=creator is not None and creator.id == facts.me.id,
         author=account(fields.get("reporter")) or creator,

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from syncer.connector import Connector, Place, Setting
-from syncer.model import JSON, Address, Comment, Draft, Page, Patch, Receipt, Record, client_id
+from syncer.model import JSON, Address, Comment, Draft, Missing, Page, Patch, Receipt, Record, client_id
 from syncer_jira import Jira
 from syncer_jira.sandbox import JiraSandbox
 from tests.contract.openapi import Contract, contracts
@@ -35,16 +35,21 @@ class Clock:
 
 @dataclass
 class Memory:
-    """A catalogue without a disk."""
+    """A catalogue without a disk; given a clock, what it holds grows old."""
 
     held: dict[str, JSON] = field(default_factory=dict)
+    clock: Clock | None = None
+    born: dict[str, datetime] = field(default_factory=dict)
 
     def get(self, name: str, *, max_age: float = 86_400.0) -> JSON:
-        del max_age
+        if self.clock is not None and name in self.born and self.clock() - self.born[name] > timedelta(seconds=max_age):
+            return None
         return self.held.get(name)
 
     def put(self, name: str, value: JSON) -> None:
         self.held[name] = value
+        if self.clock is not None:
+            self.born[name] = self.clock()
 
 
 @dataclass
@@ -112,7 +117,7 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     """Open a connector on a new sandbox; at the end, every call must have been by the contract."""
     clock = Clock()
-    bench = Bench(JiraSandbox(clock=clock, **sandbox), clock)
+    bench = Bench(JiraSandbox(clock=clock, **sandbox), clock, Memory(clock=clock))
     connector = bench.connector(tables, **(options or {}))
     place = await connector.open()
     try:
@@ -142,6 +147,11 @@ class Desk:
 
     async def record(self, key: str) -> Record:
         return (await self.records())[key]
+
+    async def found(self, *records: Record) -> list[Record | Missing]:
+        """Read records directly, in their order."""
+        answers = await self.connector.get([address(r) for r in records])
+        return [answers[r.ref] for r in records]
 
     async def cursor(self, cursor: str | None = None) -> str | None:
         return (await self.pages(cursor))[-1].cursor

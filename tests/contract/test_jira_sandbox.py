@@ -71,8 +71,9 @@ async def test_every_answer_is_by_the_contract() -> None:
     async with raw() as r:
         epic = r.sandbox.add("Epic", kind="Epic")
         key = r.sandbox.add("Story", kind="Story", body="Text", assignees=["mia"], estimate=3, parent=epic)
-        r.sandbox.say(key, "Open")
+        said = r.sandbox.say(key, "Open")
         r.sandbox.say(key, "Restricted", restricted=True)
+        r.sandbox.secure(epic, ours=True)
         r.sandbox.edit(key, title="Story 2", status="Done", labels=["a"])
         issue = {"project": {"key": "ROAD"}, "issuetype": {"name": "Bug"}, "summary": "New", "description": DOC}
         for method, path, body, params in (
@@ -98,12 +99,20 @@ async def test_every_answer_is_by_the_contract() -> None:
             ("GET", f"/issue/{key}/changelog", None, {}),
             ("GET", f"/issue/{key}/comment", None, {}),
             ("POST", f"/issue/{key}/comment", {"body": DOC}, {}),
+            ("GET", f"/issue/{key}/comment/{said}", None, {}),
+            ("PUT", f"/issue/{key}/comment/{said}", {"body": DOC}, {}),
+            ("DELETE", f"/issue/{key}/comment/{said}", None, {}),
             ("PUT", f"/issue/{key}/properties/x", {"a": 2}, {}),
             ("GET", f"/issue/{key}/properties/x", None, {}),
+            ("GET", "/project/ROAD/issuesecuritylevelscheme", None, {}),
+            ("GET", "/project/ROAD/securitylevel", None, {}),
+            ("PUT", "/issue/archive", {"issueIdsOrKeys": [key, "ROAD-99"]}, {}),
+            ("GET", f"/issue/{key}", None, {}),
+            ("PUT", "/issue/unarchive", {"issueIdsOrKeys": [key]}, {}),
             ("DELETE", f"/issue/{key}", None, {}),
         ):
-            status, said = await r.ask(method, path, body, **params)
-            assert status < 300, (method, path, said)
+            status, answer = await r.ask(method, path, body, **params)
+            assert status < 300, (method, path, answer)
 
     assert Bench(r.sandbox, r.clock).violations() == []
 

@@ -70,10 +70,20 @@ class Api:
             return
         while True:
             yield self.listed(response)
-            following = response.links.get("next", {}).get("url")
-            if not following:
+            following = self.following(response)
+            if following is None:
                 return
             response = await self.read(following)
+
+    async def page(self, path: str, params: Mapping[str, Any] | None) -> tuple[list[Raw], str | None]:
+        """Return one page of a list, and the URL of the next where there is one: ask for it without *params*."""
+        asked = None if params is None else {**params, "per_page": MOST}
+        response = await self.read(path, params=asked)
+        return self.listed(response), self.following(response)
+
+    def following(self, response: httpx.Response) -> str | None:
+        """Return the URL of the page after this one."""
+        return response.links.get("next", {}).get("url") or None
 
     def listed(self, response: httpx.Response) -> list[Raw]:
         """Return the answer's list of objects. Raises `ProtocolError` for anything else."""

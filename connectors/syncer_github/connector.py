@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from syncer.connector import Place, Setting
-from syncer.errors import NotFoundError, StaleError
+from syncer.errors import NotFoundError, RejectedError
 from syncer.model import (
     JSON,
     Account,
@@ -29,18 +29,20 @@ from syncer.model import (
     Record,
     Ref,
 )
-from syncer.text import neutralise, with_marker
-from syncer_github.api import REDIRECTS, Api, Raw
+from syncer.text import with_marker
+from syncer_github.api import Api, Raw
 from syncer_github.check import findings
-from syncer_github.codecs import codecs, fitted
+from syncer_github.codecs import codecs
 from syncer_github.history import edited, worded_labels
+from syncer_github.home import Home
 from syncer_github.limits import Pace, is_githubs_own
 from syncer_github.lookup import Lookup, number_of
 from syncer_github.place import Facts, Repository
-from syncer_github.records import comment_of, label_names, record_of, when
+from syncer_github.records import Me, comment_of, label_names, record_of, when
 from syncer_github.settings import GitHubSettings
 from syncer_github.steps import Request, request_for, steps
 from syncer_github.streams import Cursor, changed
+from syncer_github.talk import Talk
 
 AT_CREATE = frozenset({"title", "body", "status", "kind", "priority", "labels", "assignees"})
 """A status only as far as labels say it: an issue is born open, and closed by an update that follows."""
@@ -61,23 +63,23 @@ class GitHubConnector:
         self._facts = Facts(self._api, setting.catalogue, options.repository)
         self._paced = is_githubs_own(options.url)
         self._pace = Pace(setting.connection, setting.clock, setting.sleep, setting.meter)
-        self._here: Repository | None = None
-        self._me = ""
         self._lately: OrderedDict[str, Record] = OrderedDict()
-        self._lookup = Lookup(self._api, setting.connection)
+        self._home = Home(self._api, self._facts, self._name)
+        self._me = Me("")
+        self._lookup = Lookup(self._api, self._name)
+        self._talk = Talk(self._api, self._home, self._name, self.get)
 
     # -- the place ---------------------------------------------------------------------------
 
     async def open(self) -> Place:
-        self._me = await self._facts.me()
-        here = self._here = await self._facts.repository()
+        self._me, here = await self._home.open()
         labels = await self._facts.labels(here) if here.issues else ()
         people = await self._facts.people(here) if here.issues else ()
         return Place(
             title=here.name,
             url=here.url,
             private=here.private,
-            me=Account(self._me, self._me),
+            me=Account(self._me.login, self._me.login),
             codecs=codecs(labels),
             at_create=AT_CREATE,
             accounts=[Account(login, login) for login in people],
@@ -87,10 +89,8 @@ class GitHubConnector:
         return await findings(self._api, self._facts, self._setting)
 
     async def _opened(self) -> Repository:
-        if self._here is None:
-            self._me = await self._facts.me()
-            self._here = await self._facts.repository()
-        return self._here
+        here, self._me = await self._home.opened(), await self._home.me()
+        return here
 
     async def close(self) -> None:
         await self._api.close()
@@ -98,9 +98,18 @@ class GitHubConnector:
     # -- reading -----------------------------------------------------------------------------
 
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        try:
+            async for page in self._changes(cursor):
+                yield page
+        except NotFoundError as error:
+            # Every issue is out of sight then, and none of them gone.
+            raise await self._home.hidden(error) from None
+
+    async def _changes(self, cursor: str | None) -> AsyncIterator[Page]:
         here = await self._opened()
         read_to = Cursor.parse(cursor)
         # Comments first: what is said on an issue filed meanwhile then has its issue in the second list.
+        # `heard` and `unsaid` stay empty: no page has all of an issue's comments, and what is deleted leaves no trace.
         async for stretch in changed(self._api, f"{here.path}/issues/comments", read_to.comments):
             comments = [comment_of(raw, self._name, self._me) for raw in stretch.things]
             if stretch.last:
@@ -131,17 +140,21 @@ class GitHubConnector:
     async def find(self, draft: Draft, since: datetime) -> Record | None:
         here = await self._opened()
         oldest = since - MARGIN
-        query = {"state": "all", "creator": self._me, "sort": "created", "direction": "desc"}
-        async for page in self._api.pages(f"{here.path}/issues", query):
+        found: Record | None = None
+        # Not asked for by `creator`: under a login renamed meanwhile nothing is listed, as if the create had failed.
+        async for page in self._api.pages(
+            f"{here.path}/issues", {"state": "all", "sort": "created", "direction": "desc"}
+        ):
             for raw in page:
                 if when(raw, "created_at") < oldest:
-                    return None
+                    return found
                 if "pull_request" in raw:
                     continue
                 record = self._record(raw)
                 if record.own and record.marker == draft.marker:
-                    return record
-        return None
+                    # A later one is a copy of ours: "duplicate issue" takes the marker along.
+                    found = record
+        return found
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -155,7 +168,10 @@ class GitHubConnector:
             if isinstance(delta, Delta) and delta.add:
                 send[name] = sorted(delta.add)
         await self._turn()
-        response = await self._write("POST", "/issues", send)
+        try:
+            response = await self._home.write("POST", "/issues", send)
+        except NotFoundError as error:
+            raise await self._home.hidden(error) from None
         return _receipt(self._record(self._api.single(response)))
 
     def steps(self, patch: Patch) -> Sequence[Patch]:
@@ -165,7 +181,7 @@ class GitHubConnector:
         request = request_for(patch)
         issue = f"/issues/{number_of(address)}"
         try:
-            response = await self._write(request.method, issue + request.path, request.body)
+            response = await self._home.write(request.method, issue + request.path, request.body)
         except NotFoundError as error:
             if request.method == "DELETE" and request.answers == "labels" and error.status != httpx.codes.GONE:
                 # The label may be gone already; a missing issue says so when it is read.
@@ -190,22 +206,6 @@ class GitHubConnector:
             return _receipt(found)
         raise NotFoundError(f"{address.key} is {found.state}", connection=self._name)
 
-    async def _write(self, method: str, path: str, body: Any) -> httpx.Response:  # noqa: ANN401 -- any JSON
-        """Send one write to *path* under the repository.
-
-        A redirect is never followed: the write may turn into a read, or reach another repository.
-        A renamed repository is found by reading, and written to under its new name; else the issue
-        itself has moved: `StaleError`.
-        """
-        here = await self._opened()
-        response = await self._api.http.request(method, here.path + path, json=body, ok=REDIRECTS)
-        if response.status_code not in REDIRECTS:
-            return response
-        self._here = await self._facts.repository(fresh=True)
-        if self._here.path == here.path:
-            raise StaleError("the issue has moved", connection=self._name, status=response.status_code)
-        return await self._api.http.request(method, self._here.path + path, json=body)
-
     async def _turn(self) -> None:
         if self._paced:
             await self._pace.turn()
@@ -213,24 +213,27 @@ class GitHubConnector:
     # -- comments ----------------------------------------------------------------------------
 
     async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
-        here = await self._opened()
         del client_id  # GitHub chooses the ids itself
-        oldest = (since - MARGIN).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        path = f"{here.path}/issues/{number_of(item)}/comments"
-        async for page in self._api.pages(path, {"since": oldest}):
-            for raw in page:
-                comment = comment_of(raw, self._name, self._me)
-                if comment.own and comment.marker == marker:
-                    return replace(comment, item=item.ref)
-        return None
+        return await self._talk.find(item, marker, since - MARGIN)
 
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
-        text = with_marker(fitted(neutralise(body)), marker)
         del client_id  # GitHub chooses the ids itself
-        path = f"/issues/{number_of(item)}/comments"
         await self._turn()
-        response = await self._write("POST", path, {"body": text})
-        return replace(comment_of(self._api.single(response), self._name, self._me), item=item.ref)
+        return await self._talk.say(item, body, marker)
+
+    async def comments(self, item: Address) -> Sequence[Comment]:
+        return await self._talk.whole(item)
+
+    async def edit_comment(self, item: Address, comment: Ref, body: str, marker: str) -> Comment:
+        return await self._talk.reword(item, comment, body, marker)
+
+    async def delete_comment(self, item: Address, comment: Ref) -> None:
+        await self._talk.unsay(item, comment)
+
+    async def archive(self, address: Address) -> Receipt:
+        raise RejectedError(
+            f"{address.key} cannot be put away: GitHub has no archive for issues", connection=self._name
+        )
 
     # -- history -----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from syncer.errors import (
     CredentialsError,
     ProtocolError,
     RateLimitedError,
+    RejectedError,
 )
 from syncer.sdk.http import PATIENCE, retry_after
 
@@ -26,6 +27,13 @@ PACES = ((60.0, 80), (3600.0, 500))
 """Content-creating requests GitHub lets through: per window of seconds, how many."""
 
 _TOO_FAST = re.compile(r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.IGNORECASE)
+
+
+_ABOUT_US = re.compile(
+    r"not accessible|archived|personal access token|\bSAML\b|suspended|allow list|organization has (?:enabled|forbid)",
+    re.IGNORECASE,
+)
+_ABOUT_ONE_ISSUE = re.compile(r"\blocked\b", re.IGNORECASE)
 
 
 def said(response: httpx.Response) -> str:
@@ -39,19 +47,28 @@ def said(response: httpx.Response) -> str:
 
 
 def refusal(response: httpx.Response, now: datetime) -> ConnectorError | None:
-    """Return what GitHub means by a 403, 429 or 410; None where the status says it all."""
+    """Return what GitHub means by a 403, 410, 429 or 451; None where the status says it all."""
     status = response.status_code
     if status == httpx.codes.GONE:
         return _gone(said(response))
+    if status == httpx.codes.UNAVAILABLE_FOR_LEGAL_REASONS:
+        return CredentialsError(f"451: {said(response) or 'blocked'}. GitHub shows this to nobody.", status=status)
     if status not in {403, 429}:
         return None
     message = said(response)
     wait = _wait(response, message, now)
     if wait is None and status != httpx.codes.TOO_MANY_REQUESTS:
+        if _ABOUT_ONE_ISSUE.search(message):
+            return RejectedError(f"403: {message}", status=status)
         return CredentialsError(_may_not(response, message), status=status)
     return RateLimitedError(
         f"rate limited: {message}", status=status, retry_after=SECONDARY_WAIT if wait is None else wait
     )
+
+
+def is_about_us(message: str) -> bool:
+    """Say whether a 403 speaks of our token or of the whole repository, not of one issue or comment."""
+    return _ABOUT_US.search(message) is not None
 
 
 def _wait(response: httpx.Response, message: str, now: datetime) -> float | None:
@@ -78,7 +95,7 @@ def _may_not(response: httpx.Response, message: str) -> str:
 
 def _gone(message: str) -> ConnectorError | None:
     # One status for three things; only "deleted" is about the issue.
-    if "disabled" in message:
+    if "disabled" in message.casefold():
         return CredentialsError(f"410: {message}. Turn issues on in the repository's settings.", status=410)
     if "version" in message.casefold():
         return ProtocolError(f"410: {message}. GitHub retired this API version: update syncer.", status=410)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from syncer.errors import ProtocolError
+from syncer.errors import CredentialsError, ProtocolError
 from syncer.model import Address, Missing, Ref, State
 from syncer_github.api import REDIRECTS, Api, Raw
 from syncer_github.batch import Batch
@@ -40,6 +40,8 @@ class Lookup:
         if len(addresses) > FEW:
             numbers = [number_of(a) for a in addresses]
             by_number = await self._batch.read(repository.removeprefix("/repos/"), numbers)
+            if not by_number and await self._is_hidden(repository):
+                return {a.ref: Missing(a.ref, State.UNREACHABLE) for a in addresses}
             for address, number in zip(addresses, numbers, strict=True):
                 raw = by_number.get(number)
                 if raw is not None and str(raw["id"]) == address.ref.id:
@@ -54,6 +56,9 @@ class Lookup:
                     raise answer
                 found[address.ref] = answer
         return found
+
+    async def _is_hidden(self, repository: str) -> bool:
+        return (await self._api.read(repository, ok=frozenset({404}))).status_code == httpx.codes.NOT_FOUND
 
     async def _one(self, repository: str, address: Address) -> Raw | Missing:
         ref = address.ref
@@ -76,14 +81,14 @@ class Lookup:
     async def _moved(self, response: httpx.Response, ref: Ref) -> Raw | Missing:
         """Follow a redirect within the origin: a renamed repository keeps its issues' ids, a transfer does not."""
         try:
-            target = self._api.target(response)
-        except ProtocolError:
+            answer = await self._api.read(self._api.target(response), ok=frozenset({404, 410}))
+            raw = None if answer.status_code in {404, 410} else self._api.single(answer)
+        except (CredentialsError, ProtocolError):
+            # Another repository's refusal, or a page that is no issue, says nothing about ours.
+            raw = None
+        if raw is None:
             return Missing(ref, State.UNREACHABLE)
-        answer = await self._api.read(target, ok=frozenset({404, 410}))
-        if answer.status_code in {404, 410}:
-            return Missing(ref, State.UNREACHABLE)
-        raw: Raw = self._api.single(answer)
-        if str(raw.get("id")) == ref.id:
+        if str(raw.get("id")) == ref.id and "pull_request" not in raw:
             return raw
         to = raw.get("html_url")
         return Missing(ref, State.MOVED, to if isinstance(to, str) else None)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncer.connector import Catalogue
-from syncer.errors import CredentialsError, NotFoundError
+from syncer.errors import CredentialsError, NotFoundError, ProtocolError
 from syncer.model import JSON
 from syncer_github.api import Api
+from syncer_github.records import Me
 
 VISIBILITY_AGE = 3_600.0
 """Seconds after which we ask again whether strangers can read the repository."""
@@ -39,15 +40,18 @@ class Facts:
         self._catalogue = catalogue
         self._configured = repository
 
-    async def me(self, *, fresh: bool = False) -> str:
-        """Return our own login."""
+    async def me(self, *, fresh: bool = False) -> Me:
+        """Return our own account. Raises `ProtocolError` where GitHub does not say whose token it is."""
         known = None if fresh else self._catalogue.get("me")
-        if isinstance(known, str):
-            return known
+        if isinstance(known, Mapping) and isinstance(known.get("login"), str):
+            return _me(known)
         user = self._api.single(await self._api.read("/user"))
-        login = str(user["login"]) if "login" in user else ""
-        self._catalogue.put("me", login)
-        return login
+        if not user.get("login"):
+            # An account we cannot name writes what we would never know again as ours.
+            raise ProtocolError("GitHub does not say whose token this is", connection=self._api.http.connection)
+        me = _me(user)
+        self._catalogue.put("me", {"login": me.login, "id": me.id})
+        return me
 
     async def repository(self, *, fresh: bool = False) -> Repository:
         """Return the repository. Raises `CredentialsError` where it is missing or hidden from us."""
@@ -107,6 +111,11 @@ class Facts:
         names = [str(raw[member]) async for page in pages for raw in page if member in raw]
         self._catalogue.put(what, names)
         return names
+
+
+def _me(said: Mapping[str, Any]) -> Me:
+    id_ = said.get("id")
+    return Me(str(said["login"]), id_ if isinstance(id_, int) else None)
 
 
 def _recalled(known: Mapping[str, Any]) -> Repository:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +14,31 @@ from syncer_github.api import Raw
 
 ENTITY = "issue"
 GHOST = Account("ghost", "ghost")
-"""GitHub's own name for people who left."""
+"""GitHub's own name for people who left: REST mostly names it, GraphQL says nothing in its place."""
 
 
-def record_of(raw: Raw, connection: str, me: str) -> Record:
-    """Return the record *raw* (an issue) speaks of; *me* is our own login."""
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Our own account. Logins are renamed, and taken by others then: the id tells us from a stranger."""
+
+    login: str
+    id: int | None = None
+
+    def wrote(self, user: object) -> bool:
+        """Say whether *user* is us: by id where both are known, else by login."""
+        if not isinstance(user, dict):
+            return False
+        id_ = user.get("id")
+        if isinstance(id_, int) and self.id is not None:
+            return id_ == self.id
+        login = _login(user)
+        return login is not None and bool(login) and login.casefold() == self.login.casefold()
+
+
+def record_of(raw: Raw, connection: str, me: Me) -> Record:
+    """Return the record *raw* (an issue) speaks of. Its author alone says whether it is `own`: markers are copied."""
     try:
-        login = _login(raw.get("user"))
+        user = raw.get("user")
         body = raw.get("body")
         return Record(
             ref=Ref(connection, ENTITY, str(raw["id"])),
@@ -29,8 +48,8 @@ def record_of(raw: Raw, connection: str, me: str) -> Record:
             updated=stamp(raw["updated_at"]),
             fields=native_of(raw),
             marker=find_marker(body) if isinstance(body, str) else None,
-            own=is_same(login, me),
-            author=Account(login, login) if login else None,
+            own=me.wrote(user),
+            author=author_of(user) if "user" in raw else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"an issue that cannot be read ({error!r})", connection=connection) from None
@@ -57,21 +76,26 @@ def label_names(labels: Sequence[Any]) -> list[str]:
     return sorted(n for n in names if isinstance(n, str) and n)
 
 
-def comment_of(raw: Raw, connection: str, me: str) -> Comment:
+def author_of(user: object) -> Account:
+    """Return who *user* is: a bot by its own login, which ends in "[bot]"; nobody any more is the ghost."""
+    login = _login(user)
+    return Account(login, login) if login else GHOST
+
+
+def comment_of(raw: Raw, connection: str, me: Me) -> Comment:
     """Return the comment *raw* speaks of. Its item is the issue's key: the feed says no more."""
     try:
-        login = _login(raw.get("user"))
         body = str(raw.get("body") or "")
         return Comment(
             ref=Ref(connection, "comment", str(raw["id"])),
             item="#" + str(raw["issue_url"]).rstrip("/").rpartition("/")[2],
             body=canonical(without_marker(body)) or "",
-            author=Account(login, login) if login else GHOST,
+            author=author_of(raw.get("user")),
             created=stamp(raw["created_at"]),
             updated=stamp(raw["updated_at"]),
             url=str(raw.get("html_url") or raw.get("url") or ""),
             marker=find_marker(body),
-            own=is_same(login, me),
+            own=me.wrote(raw.get("user")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"a comment that cannot be read ({error!r})", connection=connection) from None
@@ -89,10 +113,6 @@ def when(raw: Raw, member: str) -> datetime:
         return stamp(raw[member])
     except (KeyError, ValueError):
         raise ProtocolError(f"something without a readable {member}") from None
-
-
-def is_same(login: str | None, me: str) -> bool:
-    return login is not None and login.casefold() == me.casefold()
 
 
 def _login(user: object) -> str | None:

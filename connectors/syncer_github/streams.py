@@ -13,6 +13,8 @@ from syncer_github.records import stamp, when
 
 OVERLAP = timedelta(seconds=5)
 """`since` counts whole seconds, and a stamp may become visible a moment after a later one."""
+STEP = timedelta(seconds=1)
+"""GitHub's documents disagree whether `since` includes its own second."""
 PASSES = 6
 
 
@@ -48,38 +50,60 @@ class Stretch:
 async def changed(api: Api, path: str, start: datetime | None, **params: Any) -> AsyncIterator[Stretch]:  # noqa: ANN401 -- query parameters
     """Yield everything on the list at *path* updated since *start*, oldest first.
 
-    Pages are offsets: an item updated while we read moves to the end and pulls later ones over a
-    page boundary we have passed. So more than one page is read again from the newest stamp, and
-    from an item's old stamp where one was seen to move, until a pass is quiet.
+    GitHub's pages are offsets: what is deleted, moved away or edited while we read pulls later
+    things over a page boundary we have passed. So the next page is asked for by the last stamp
+    seen, and by offset only where one second holds more than a page; that is then read again
+    until nothing new comes.
     """
     seen: dict[Any, datetime] = {}
-    newest, since = start, start
-    for _ in range(PASSES):
-        pages, lost = 0, None
-        async for page in api.pages(path, _query(params, since)):
-            pages += 1
-            fresh: list[Raw] = []
-            for raw in page:
-                at, before = when(raw, "updated_at"), seen.get(raw.get("id"))
-                if at == before:
-                    continue
-                if before is not None:
-                    lost = before if lost is None else min(lost, before)
-                seen[raw.get("id")] = at
-                newest = at if newest is None else max(newest, at)
-                fresh.append(raw)
-            yield Stretch(fresh)
-        if newest == start or (pages <= 1 and lost is None):
-            break
-        since = lost or newest
-    else:
-        newest = since
-    yield Stretch([], newest, last=True)
+    newest, since = start, None if start is None else start - OVERLAP
+    restless: list[datetime | None] = []
+    more = True
+    while more:
+        onward: datetime | None = None
+        for _ in range(PASSES):
+            pages, news = 0, 0
+            url: str | None = path
+            query: dict[str, Any] | None = _query(params, since)
+            onward = None
+            while url and onward is None:
+                page, url = await api.page(url, query)
+                fresh = [raw for raw in page if _is_news(raw, seen)]
+                pages, news, query = pages + 1, news + len(fresh), None
+                newest = max([*_stamps(fresh), *([newest] if newest else [])], default=None)
+                onward = _past(page, since)
+                yield Stretch(fresh)
+            more = bool(url)
+            if pages == 1 or news == 0:
+                break
+        else:
+            restless.append(since)
+        since = onward
+    yield Stretch([], restless[0] if restless else newest, last=True)
+
+
+def _is_news(raw: Raw, seen: dict[Any, datetime]) -> bool:
+    """Say whether this version has not come yet, and remember it."""
+    at, before = when(raw, "updated_at"), seen.get(raw.get("id"))
+    seen[raw.get("id")] = at
+    return at != before
+
+
+def _past(page: list[Raw], since: datetime | None) -> datetime | None:
+    """Return the stamp from which to read on after *page*, None where it is no later than *since*."""
+    last = max(_stamps(page), default=None)
+    if last is None or (since is not None and last - STEP <= since):
+        return None
+    return last - STEP
+
+
+def _stamps(things: list[Raw]) -> list[datetime]:
+    return [when(raw, "updated_at") for raw in things]
 
 
 def _query(params: dict[str, Any], since: datetime | None) -> dict[str, Any]:
     query = {**params, "sort": "updated", "direction": "asc"}
-    return query if since is None else {**query, "since": _told(since - OVERLAP)}
+    return query if since is None else {**query, "since": _told(since)}
 
 
 def _told(at: datetime | None) -> str | None:

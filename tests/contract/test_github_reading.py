@@ -112,7 +112,7 @@ async def test_a_write_to_a_repository_renamed_meanwhile_does_not_go_through_the
 async def test_a_write_to_a_transferred_issue_asks_for_it_to_be_read_again() -> None:
     async with desk() as d:
         record = await d.record(d.sandbox.add("One"))
-        d.sandbox.transfer(record.key)
+        d.sandbox.move(record.key)
 
         with pytest.raises(StaleError):
             await d.connector.update(address(record), {"title": "Two"}, record.fields)
@@ -162,14 +162,14 @@ async def test_a_record_is_told_in_githubs_words() -> None:
     assert (record.author.id, record.own, record.marker) == ("jane-doe", False, None)
 
 
-async def test_many_pages_are_read_to_the_end_and_then_once_more_from_the_newest_stamp() -> None:
+async def test_many_pages_are_read_by_stamp_in_as_many_requests_as_there_are_pages() -> None:
     async with desk(pulls=0) as d:
         for number in range(250):
             d.sandbox.add(f"Issue {number}", created=START - timedelta(minutes=250 - number))
         d.sandbox.wire.forget()
 
         assert len(await d.records()) == 250
-        assert len(d.sandbox.wire.calls) == 3 + 1 + 1
+        assert len(d.sandbox.wire.calls) == 3 + 1
         assert "per_page=100" in d.sandbox.wire.calls[0].query
 
 
@@ -318,7 +318,7 @@ async def test_every_address_is_answered_whatever_became_of_it() -> None:
         keys = {n: d.sandbox.add(n) for n in names}
         records = await d.records()
         d.sandbox.remove(keys["deleted"])
-        moved_to = d.sandbox.transfer(keys["transferred"])
+        moved_to = d.sandbox.move(keys["transferred"])
         at = {n: address(records[k]) for n, k in keys.items()}
         at["unknown"] = Address(Ref("github", "issue", "1"), "#999")
 
@@ -333,7 +333,7 @@ async def test_every_address_is_answered_whatever_became_of_it() -> None:
 async def test_an_issue_transferred_out_of_our_sight_is_unreachable_not_gone() -> None:
     async with desk() as d:
         record = await d.record(d.sandbox.add("One"))
-        d.sandbox.transfer(record.key, readable=False)
+        d.sandbox.hide(record.key)
 
         found = await d.connector.get([address(record)])
 
@@ -351,7 +351,7 @@ async def test_a_number_that_now_belongs_to_another_issue_is_not_taken_for_ours(
 async def test_nothing_is_gone_where_access_was_taken_away() -> None:
     async with desk() as d:
         record = await d.record(d.sandbox.add("One"))
-        d.sandbox.hide()
+        d.sandbox.shut_out()
 
         found = await d.connector.get([address(record)])
 

@@ -71,7 +71,7 @@ async def test_every_answer_tells_the_budget_and_refusals_do_too() -> None:
 
 async def test_a_hidden_repository_looks_missing() -> None:
     async with caller() as (github, sandbox, _):
-        sandbox.hide()
+        sandbox.shut_out()
 
         assert (await github.get(HOME)).status_code == 404
 
@@ -120,7 +120,7 @@ async def test_deleted_and_transferred_issues_leave_the_list_without_a_trace() -
     async with caller(pulls=0) as (github, sandbox, _):
         gone, moved, stays = (sandbox.add(t) for t in ("gone", "moved", "stays"))
         sandbox.remove(gone)
-        sandbox.transfer(moved)
+        sandbox.move(moved)
 
         assert [i["title"] for i in (await github.get(HOME + "/issues")).json()] == ["stays"]
         assert sandbox.keys() == [stays]

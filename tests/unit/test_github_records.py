@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from syncer.errors import ProtocolError
-from syncer_github.records import comment_of, record_of
+from syncer_github.records import Me, comment_of, record_of
 
+ME = Me("bot", 41)
 BARE: dict[str, Any] = {
     "id": 9_007_199_254_740_993,
     "number": 7,
@@ -21,7 +22,7 @@ BARE: dict[str, Any] = {
 
 
 def test_what_is_optional_may_be_absent() -> None:
-    record = record_of(BARE, "github", "bot")
+    record = record_of(BARE, "github", ME)
 
     assert record.ref.id == "9007199254740993"
     assert (record.author, record.own, record.marker) == (None, False, None)
@@ -37,24 +38,24 @@ def test_what_is_optional_may_be_absent() -> None:
 
 
 def test_labels_may_be_plain_names_and_members_unknown() -> None:
-    record = record_of({**BARE, "labels": ["b", {"name": "a"}], "news": {"of": 2030}}, "github", "bot")
+    record = record_of({**BARE, "labels": ["b", {"name": "a"}], "news": {"of": 2030}}, "github", ME)
 
     assert record.fields["labels"] == ["a", "b"]
 
 
 def test_our_own_login_is_known_in_any_case() -> None:
-    assert record_of({**BARE, "user": {"login": "Bot"}}, "github", "bot").own
+    assert record_of({**BARE, "user": {"login": "Bot"}}, "github", ME).own
 
 
 @pytest.mark.parametrize("missing", ["id", "number", "title", "updated_at"])
 def test_an_issue_without_what_github_promises_breaks_the_contract(missing: str) -> None:
     with pytest.raises(ProtocolError):
-        record_of({n: v for n, v in BARE.items() if n != missing}, "github", "bot")
+        record_of({n: v for n, v in BARE.items() if n != missing}, "github", ME)
 
 
 def test_a_comment_of_somebody_who_left_is_the_ghosts() -> None:
     raw = {**BARE, "issue_url": "https://api.github.com/repos/acme/web/issues/7", "user": None, "body": None}
 
-    comment = comment_of(raw, "github", "bot")
+    comment = comment_of(raw, "github", ME)
 
     assert (comment.item, comment.author.id, comment.body) == ("#7", "ghost", "")

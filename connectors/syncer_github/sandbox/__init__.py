@@ -10,7 +10,7 @@ from syncer.sdk.sandbox import Call, Wire
 from syncer_github.sandbox.desk import Desk
 from syncer_github.sandbox.refusals import secondary
 from syncer_github.sandbox.rest import Rest
-from syncer_github.sandbox.state import Issue, Remark, World
+from syncer_github.sandbox.state import Issue, Remark, Repo, World
 from syncer_github.sandbox.views import SITE
 
 TOKEN = "sandbox-token-of-the-bot"  # noqa: S105 -- opens nothing but this sandbox
@@ -24,7 +24,8 @@ REASONS = {
 
 
 class GitHubSandbox:
-    """One repository, its people and its neighbour "elsewhere", to which issues can be transferred.
+    """One repository, its people and two neighbours issues can be transferred to: "elsewhere", which
+    the sync's account can read, and "unseen", which it cannot.
 
     Statuses are "open", "closed" (as completed), "not_planned" and "duplicate". *push*: whether
     the sync's account may push; without it GitHub drops labels and assignees silently. *types*: the
@@ -66,16 +67,16 @@ class GitHubSandbox:
     ) -> str:
         world = self.world
         with world.lock:
-            issue = world.new_issue(world.repo, title, body or None, world.people[by], at=created)
+            issue = world.new_issue(world.repo, title, body or None, world.account(by), at=created)
             born = issue.updated
-            self._change(issue, world.people[by], fields)
+            self._change(issue, world.account(by), fields)
             if created is not None:
                 issue.updated = born
             return f"#{issue.number}"
 
     def edit(self, key: str, *, by: str = "jane", **fields: Any) -> None:  # noqa: ANN401 -- per field
         with self.world.lock:
-            self._change(self._at(key), self.world.people[by], fields)
+            self._change(self._at(key), self.world.account(by), fields)
 
     def _change(self, issue: Issue, by: str, fields: dict[str, Any]) -> None:
         world, repo = self.world, self.world.repo
@@ -111,11 +112,13 @@ class GitHubSandbox:
         if restricted:
             raise TypeError("GitHub has no restricted comments")
         with self.world.lock:
-            return str(self.world.remark(self.world.repo, self._at(key), body, self.world.people[by]).id)
+            return str(self.world.remark(self.world.repo, self._at(key), body, self.world.account(by)).id)
 
-    def reword(self, comment: str, body: str) -> None:
-        """Edit a comment; its issue's stamp stands still."""
+    def reword(self, comment: str, body: str, *, by: str | None = None) -> None:
+        """Edit a comment; its issue's stamp stands still. REST does not tell who edited."""
         with self.world.lock:
+            if by is not None:
+                self.world.account(by)
             self.world.reword(self._remark(comment), body)
 
     def unsay(self, comment: str) -> None:
@@ -128,28 +131,72 @@ class GitHubSandbox:
             pull = self.world.new_issue(self.world.repo, title, None, self.world.people[by], pull=True)
             return f"#{pull.number}"
 
+    def minimize(self, comment: str, reason: str = "off-topic") -> None:
+        """Fold a comment away in the web page; the API shows it as before, and says why it is folded."""
+        with self.world.lock:
+            self._remark(comment).minimized = reason
+
+    def lock(self, key: str, reason: str = "too heated") -> None:
+        """Lock the conversation: without push access nobody comments any more."""
+        with self.world.lock:
+            issue = self._at(key)
+            issue.locked = reason
+            self.world.note(issue, "locked", self.world.people["jane"], lock_reason=reason)
+
     def remove(self, key: str) -> None:
         with self.world.lock:
-            self._at(key).deleted = True
-            self.world.version += 1
+            self.world.delete(self.world.repo, self._at(key))
 
-    def transfer(self, key: str, *, readable: bool = True) -> str:
-        """Move the issue to the neighbour repository; return its page there. Not *readable*: we cannot see it."""
-        with self.world.lock:
-            there = self.world.elsewhere
-            there.visible = readable
-            copy = self.world.transfer(self.world.repo, self._at(key), there)
+    def archive(self, key: str) -> None:
+        raise TypeError(f"{key} cannot be put away: GitHub has no archive for issues")
+
+    def restore(self, key: str) -> None:
+        raise TypeError(f"{key} cannot be brought back: GitHub deletes and transfers for good")
+
+    def move(self, key: str) -> str:
+        """Transfer the issue to the neighbour "elsewhere"; return its page there."""
+        return self._transfer(key, self.world.elsewhere)
+
+    def hide(self, key: str) -> None:
+        """Transfer the issue to the neighbour "unseen"."""
+        self._transfer(key, self.world.unseen)
+
+    def _transfer(self, key: str, there: Repo) -> str:
+        world = self.world
+        with world.lock:
+            issue = self._at(key)
+            state, reason = issue.state, issue.reason
+            if state == "closed":
+                # Only open issues can be transferred: a person opens it for that.
+                world.set_state(issue, "open", None, world.people["jane"])
+            copy = world.transfer(world.repo, issue, there)
+            world.set_state(copy, state, reason, world.people["jane"])
             return f"{SITE}/{there.full_name}/issues/{copy.number}"
+
+    def convert(self, key: str, *, status: int = 410) -> None:
+        """Make a discussion of the issue; the API answers with *status* from then on."""
+        with self.world.lock:
+            self.world.convert(self.world.repo, self._at(key), status)
+
+    def leave(self, person: str) -> None:
+        """Delete a person's account."""
+        with self.world.lock:
+            self.world.leave(self.world.account(person))
+
+    def rename_user(self, person: str, login: str) -> None:
+        """Rename a person's account, or the sync's; the id stays."""
+        with self.world.lock:
+            self.world.renamed[self.world.account(person)] = login
 
     def rename(self, name: str) -> None:
         """Rename the repository; the old name redirects."""
         with self.world.lock:
             self.world.rename(self.world.repo, name)
 
-    def hide(self, *, hidden: bool = True) -> None:
-        """Take the sync's access to the repository away: everything answers 404."""
+    def shut_out(self, *, out: bool = True) -> None:
+        """Take the sync's access to the whole repository away: everything answers 404."""
         with self.world.lock:
-            self.world.repo.visible = not hidden
+            self.world.repo.visible = not out
 
     def disable_issues(self) -> None:
         with self.world.lock:
@@ -161,6 +208,13 @@ class GitHubSandbox:
             label = self.world.repo.label(name)
             if label is not None:
                 self.world.drop_label(self.world.repo, label)
+
+    def rename_label(self, name: str, to: str) -> None:
+        """Rename a label of the repository: the issues' stamps stand still."""
+        with self.world.lock:
+            label = self.world.repo.label(name)
+            if label is not None:
+                self.world.rename_label(label, to)
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -181,14 +235,15 @@ class GitHubSandbox:
                 "kind": issue.type,
                 "priority": None,
                 "labels": sorted(world.names_on(repo, issue)),
-                "assignees": sorted(short[a] for a in issue.assignees),
+                "assignees": sorted(short.get(a, a) for a in issue.assignees),
                 "due": None,
                 "estimate": None,
                 "parent": None,
                 "comments": [
-                    {"id": str(r.id), "author": short[r.author], "body": r.body} for r in repo.remarks_on(issue.number)
+                    {"id": str(r.id), "author": short.get(r.author, r.author), "body": r.body}
+                    for r in repo.remarks_on(issue.number)
                 ],
-                "by": short[issue.author],
+                "by": short.get(issue.author, issue.author),
                 "url": f"{SITE}/{repo.full_name}/issues/{issue.number}",
             }
 

@@ -18,6 +18,7 @@ SCHEMA = build_schema(
     enum IssueStateReason { COMPLETED DUPLICATE NOT_PLANNED REOPENED }
     interface Actor { login: String! url: URI! }
     type User implements Actor { login: String! url: URI! }
+    type Bot implements Actor { login: String! url: URI! }
     type Label { name: String! }
     type LabelConnection { totalCount: Int! nodes: [Label] }
     type UserConnection { totalCount: Int! nodes: [User] }
@@ -93,11 +94,26 @@ def _issue(world: World, repo: Repo, number: int) -> dict[str, Any]:
         "stateReason": lambda _, **asked: _reason(issue, **asked),
         "createdAt": told(issue.created),
         "updatedAt": told(issue.updated),
-        "author": {"__typename": "User", "login": issue.author, "url": f"{SITE}/{issue.author}"},
+        "author": _author(world, issue.author),
         "labels": lambda _, first: _connection([{"name": n} for n in world.names_on(repo, issue)], first),
-        "assignees": lambda _, first: _connection([{"login": a, "url": f"{SITE}/{a}"} for a in issue.assignees], first),
+        "assignees": lambda _, first: _connection([_user(world, a) for a in issue.assignees], first),
         "issueType": {"name": issue.type} if issue.type else None,
     }
+
+
+def _author(world: World, account: str) -> dict[str, str] | None:
+    """GraphQL has nobody in place of those who left, and calls apps by their bare name."""
+    if account in world.departed:
+        return None
+    if account.endswith("[bot]"):
+        name = account.removesuffix("[bot]")
+        return {"__typename": "Bot", "login": name, "url": f"{SITE}/apps/{name}"}
+    return {"__typename": "User", **_user(world, account)}
+
+
+def _user(world: World, account: str) -> dict[str, str]:
+    login = world.shown(account)
+    return {"login": login, "url": f"{SITE}/{login}"}
 
 
 def _reason(issue: Issue, enableDuplicate: bool = False) -> str | None:  # noqa: FBT001, FBT002, N803 -- GitHub's name

@@ -49,6 +49,19 @@ def forbidden() -> Refusal:
     return Refusal(403, "Must have admin rights to Repository.", headers=headers)
 
 
+def read_only() -> Refusal:
+    return Refusal(403, "Repository was archived so is read-only.")
+
+
+def locked() -> Refusal:
+    """GitHub says so of new comments, and of edits by whoever may not push (GraphQL's CommentCannotUpdateReason)."""
+    return Refusal(403, "Unable to create comment because issue is locked.")
+
+
+def converted(status: int) -> Refusal:
+    return Refusal(status, "Not Found" if status == 404 else "This issue is a discussion now")  # noqa: PLR2004 -- HTTP's own number
+
+
 def invalid(*errors: Mapping[str, Any]) -> Refusal:
     return Refusal(422, "Validation Failed", errors=[dict(e) for e in errors])
 

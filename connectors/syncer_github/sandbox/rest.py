@@ -15,12 +15,15 @@ from syncer_github.sandbox.graph import answered
 from syncer_github.sandbox.refusals import (
     Refusal,
     body_of,
+    converted,
     deleted,
     disabled,
     forbidden,
     invalid,
+    locked,
     names_of,
     not_found,
+    read_only,
     remark_of,
     title_of,
 )
@@ -133,6 +136,8 @@ class Rest:
             raise not_found()
         if issue.deleted:
             raise deleted()
+        if issue.converted is not None:
+            raise converted(issue.converted)
         if issue.moved is None:
             return repo, issue
         home, number = issue.moved
@@ -145,7 +150,7 @@ class Rest:
     def _writable(self, request: Request) -> tuple[Repo, Issue]:
         repo, issue = self._issue(request)
         if repo.archived:
-            raise Refusal(403, "Repository was archived so is read-only.")
+            raise read_only()
         return repo, issue
 
     def _remark(self, request: Request) -> tuple[Repo, Remark]:
@@ -194,7 +199,7 @@ class Rest:
             for issue in self._ordered(repo, order, direction)
             if (state in {"all", issue.state})
             and (since is None or issue.updated >= since)
-            and (not creator or issue.author.casefold() == creator)
+            and (not creator or self.world.shown(issue.author).casefold() == creator)
         ]
         return self._list(request, repo, "/issues", found, lambda one: views.issue(repo, one))
 
@@ -259,7 +264,7 @@ class Rest:
     def create(self, request: Request, body: dict[str, Any]) -> Response:
         repo = self._issues_of(request)
         if repo.archived:
-            raise Refusal(403, "Repository was archived so is read-only.")
+            raise read_only()
         title, text = title_of(body, required=True), body_of(body)
         sets = self._checked_sets(body)
         issue = self.world.new_issue(repo, str(title), text, BOT)
@@ -348,21 +353,28 @@ class Rest:
     def remark(self, request: Request, body: dict[str, Any]) -> Response:
         repo, issue = self._writable(request)
         if issue.locked and not self.world.push:
-            raise Refusal(403, "Unable to create comment because issue is locked.")
+            raise locked()
         remark = self.world.remark(repo, issue, remark_of(body), BOT)
         view = self._views(request).remark(repo, remark)
         return self.desk.answer(view, 201, {"location": view["url"]})
 
-    def edit_comment(self, request: Request, body: dict[str, Any]) -> Response:
+    def _our_remark(self, request: Request) -> tuple[Repo, Remark]:
+        """Return a comment that we may change: as its author, or with push access."""
         repo, remark = self._remark(request)
+        if repo.archived:
+            raise read_only()
         if not self.world.push and remark.author != BOT:
             raise forbidden()
+        return repo, remark
+
+    def edit_comment(self, request: Request, body: dict[str, Any]) -> Response:
+        repo, remark = self._our_remark(request)
+        if repo.issues[remark.number].locked and not self.world.push:
+            raise locked()
         self.world.reword(remark, remark_of(body))
         return self.desk.answer(self._views(request).remark(repo, remark))
 
     def delete_comment(self, request: Request, _: dict[str, Any]) -> Response:
-        repo, remark = self._remark(request)
-        if not self.world.push and remark.author != BOT:
-            raise forbidden()
+        repo, remark = self._our_remark(request)
         self.world.unsay(repo, remark)
         return Response(status_code=204, headers=self.desk.headers())

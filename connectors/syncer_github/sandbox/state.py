@@ -41,6 +41,7 @@ class Remark:
     body: str
     created: datetime
     updated: datetime
+    minimized: str | None = None
 
 
 @dataclass(slots=True)
@@ -54,7 +55,11 @@ class Event:
 
 @dataclass(slots=True)
 class Issue:
-    """`labels` holds label ids, so that a renamed label is renamed everywhere."""
+    """`labels` holds label ids, so that a renamed label is renamed everywhere.
+
+    `locked`: why. `converted`: to a discussion, and the status with which the API answers since.
+    `moved`: the repository and number it was transferred to.
+    """
 
     id: int
     number: int
@@ -71,14 +76,15 @@ class Issue:
     closed_at: datetime | None = None
     closed_by: str | None = None
     is_pull: bool = False
-    locked: bool = False
+    locked: str | None = None
     deleted: bool = False
+    converted: int | None = None
     moved: tuple[int, int] | None = None
     events: list[Event] = field(default_factory=list)
 
     @property
     def here(self) -> bool:
-        return not self.deleted and self.moved is None
+        return not self.deleted and self.converted is None and self.moved is None
 
 
 @dataclass(slots=True)
@@ -126,11 +132,14 @@ class World:
         self.types: tuple[str, ...] = ()
         self.people: dict[str, str] = dict(PEOPLE)
         self.assignable: set[str] = set(self.people.values())
+        self.renamed: dict[str, str] = {}
+        self.departed: set[str] = set()
         self.version = 0
         self._ids = 1_000
         owner, _, name = repository.partition("/")
         self.repo = Repo(self.next_id(), owner, name, private)
         self.elsewhere = Repo(self.next_id(), owner, "elsewhere", private)
+        self.unseen = Repo(self.next_id(), owner, "unseen", private=True, visible=False)
         for label, color in DEFAULT_LABELS.items():
             self.add_label(self.repo, label, color, default=True)
 
@@ -145,10 +154,30 @@ class World:
     def repos(self) -> Iterator[Repo]:
         yield self.repo
         yield self.elsewhere
+        yield self.unseen
+
+    # -- people ------------------------------------------------------------------------------
 
     def user_id(self, login: str) -> int:
         logins = [*self.people.values()]
         return 500 + (logins.index(login) if login in logins else sum(login.encode()) + 100)
+
+    def account(self, by: str) -> str:
+        """Return the login of a person by short name; apps are named as they log in: "renovate[bot]"."""
+        return by if by.endswith("[bot]") else self.people[by]
+
+    def shown(self, login: str) -> str:
+        """Return the login under which the API shows somebody today."""
+        return self.renamed.get(login, login)
+
+    def leave(self, login: str) -> None:
+        """Delete an account: what it wrote is the ghost's from now on, and no stamp moves."""
+        self.departed.add(login)
+        self.assignable.discard(login)
+        for repo in self.repos():
+            for issue in repo.issues.values():
+                issue.assignees = [a for a in issue.assignees if a != login]
+        self.version += 1
 
     # -- labels ------------------------------------------------------------------------------
 
@@ -242,7 +271,7 @@ class World:
 
     def login(self, name: str) -> str | None:
         """Return the login spelled *name* in any case, if that person can be assigned."""
-        return next((a for a in self.assignable if a.casefold() == name.casefold()), None)
+        return next((a for a in self.assignable if self.shown(a).casefold() == name.casefold()), None)
 
     def assign(self, issue: Issue, logins: Iterable[str], by: str) -> None:
         """Strangers, and whoever is one too many, are dropped without a word."""
@@ -278,9 +307,14 @@ class World:
         self.version += 1
 
     def unsay(self, repo: Repo, remark: Remark) -> None:
-        """Delete a comment: it leaves the list without a trace."""
+        """Delete a comment: it leaves the list without a trace, and its issue's stamp stands still."""
         repo.drop_remark(remark)
         self.version += 1
+
+    def silence(self, repo: Repo, issue: Issue) -> None:
+        """Take an issue's comments away with it."""
+        for remark in repo.remarks_on(issue.number):
+            repo.drop_remark(remark)
 
     def drop_label(self, repo: Repo, label: Label) -> None:
         """Delete a label from the repository; the stamps of issues that had it stand still."""
@@ -290,12 +324,35 @@ class World:
         del repo.labels[label.id]
         self.version += 1
 
+    def rename_label(self, label: Label, name: str) -> None:
+        """Rename a label everywhere; no stamp moves."""
+        label.name = name
+        self.version += 1
+
     # -- leaving -----------------------------------------------------------------------------
 
+    def delete(self, repo: Repo, issue: Issue) -> None:
+        issue.deleted = True
+        self.silence(repo, issue)
+        self.version += 1
+
+    def convert(self, repo: Repo, issue: Issue, status: int) -> None:
+        """Make a discussion of an issue. What the API answers then is not documented: 404 or 410."""
+        issue.converted = status
+        self.silence(repo, issue)
+        self.version += 1
+
     def transfer(self, repo: Repo, issue: Issue, to: Repo) -> Issue:
-        """Move an issue as GitHub does: a new id and number, the comments go along."""
+        """Move an issue as GitHub does: a new id and number; comments go along, labels where they are known.
+
+        Raises ValueError for closed issues, and from private to public: GitHub offers neither.
+        """
+        if issue.state != "open" or (repo.private and not to.private):
+            raise ValueError("GitHub transfers open issues only, and none from a private to a public repository")
         copy = self.new_issue(to, issue.title, issue.body, issue.author, at=issue.created)
-        copy.state, copy.reason, copy.assignees = issue.state, issue.reason, list(issue.assignees)
+        copy.assignees = list(issue.assignees)
+        known = (to.label(name) for name in self.names_on(repo, issue))
+        copy.labels = [label.id for label in known if label is not None]
         for remark in repo.remarks_on(issue.number):
             repo.drop_remark(remark)
             remark.number = copy.number

@@ -11,6 +11,8 @@ from syncer_github.sandbox.state import Event, Issue, Label, Remark, Repo, World
 
 Json = dict[str, Any]
 
+GHOST = (10_137, "ghost")
+"""The account GitHub shows in place of those who left."""
 SITE = "https://github.com"
 BORN = "2024-01-01T00:00:00Z"
 _USER_PATHS = {
@@ -80,8 +82,12 @@ class Views:
         self.world = world
         self.root = root.rstrip("/")
 
-    def user(self, login: str, kind: str = "User") -> Json:
-        id_ = self.world.user_id(login)
+    def user(self, account: str, kind: str = "User") -> Json:
+        id_, login = self.world.user_id(account), self.world.shown(account)
+        if account in self.world.departed:
+            id_, login = GHOST
+        if login.endswith("[bot]"):
+            kind = "Bot"
         url = f"{self.root}/users/{login}"
         return {
             "login": login,
@@ -195,7 +201,7 @@ class Views:
             "user": self.user(issue.author),
             "labels": self.labels_on(repo, issue),
             "state": issue.state,
-            "locked": issue.locked,
+            "locked": issue.locked is not None,
             "assignee": people[0] if people else None,
             "assignees": people,
             "milestone": None,
@@ -205,7 +211,7 @@ class Views:
             "closed_at": told(issue.closed_at) if issue.closed_at else None,
             "closed_by": self.user(issue.closed_by) if issue.closed_by else None,
             "author_association": "MEMBER",
-            "active_lock_reason": None,
+            "active_lock_reason": issue.locked,
             "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
             "issue_dependencies_summary": dict.fromkeys(
                 ("blocked_by", "total_blocked_by", "blocking", "total_blocking"), 0
@@ -265,6 +271,7 @@ class Views:
             "created_at": told(remark.created),
             "updated_at": told(remark.updated),
             "body": remark.body,
+            "minimized": None if remark.minimized is None else {"reason": remark.minimized},
             "author_association": "MEMBER",
             "reactions": self._reactions(url),
             "performed_via_github_app": None,

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from syncer.store import encoding as code
 from syncer.store.items import batches, upsert
-from syncer.store.schema import audit, runs, texts
+from syncer.store.schema import audit, copies, runs, texts
 
 LONG: Final = 200
 """A text longer than this, in characters, stands beside the chain and not in it."""
@@ -162,6 +162,14 @@ def written_by(tx: sa.Connection, run: str) -> Iterator[dict[str, Any]]:
     """Yield the audit entries of one run, oldest first, each with its `link`."""
     for row, doc in _entries(tx, audit.c.run == run):
         yield {"run": row.run, "at": row.at, "link": row.link, **doc}
+
+
+def spots_of(tx: sa.Connection, *, connection: str = "", key: str = "", url: str = "") -> list[tuple[str, str]]:
+    """Return (link, ref) of the records of a key on a connection, or at an address; link is "" for one of no item."""
+    wanted = sa.and_(copies.c.connection == connection, sa.func.lower(copies.c.key) == key.lower())
+    query = sa.select(copies.c.link, copies.c.connection, copies.c.entity, copies.c.id)
+    query = query.where(copies.c.url == url if url else wanted).order_by(copies.c.connection, copies.c.id)
+    return [(r.link, f"{r.connection}:{r.entity}:{r.id}") for r in tx.execute(query)]
 
 
 def links_of_ref(tx: sa.Connection, ref: str) -> list[str]:

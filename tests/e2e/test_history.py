@@ -1,0 +1,78 @@
+"""What the command line tells of the past: one item's story, the whole trail, and whether it is intact."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+
+from tests.e2e.office import TRACKERS, Office
+
+
+def test_history_tells_an_item_s_story_across_the_trackers(office: Office) -> None:
+    office.boxes["jira"].add("Checkout", body="Long words. " * 40)
+    office.synced()
+    office.edit("linear", "Checkout", title="Checkout for guests")
+    run = office.synced()["run"]
+    key = office.key("github", "Checkout for guests")
+
+    told = office.run("history", f"github:{key}")
+    doc = office.run("history", f"github:{key}", "--json").doc
+
+    assert told.code == 0, told.err
+    assert doc.keys() == {"link", "title", "copies", "entries"}
+    assert doc["title"] == "Checkout for guests"
+    assert set(doc["copies"]) == set(TRACKERS)
+    assert doc["entries"][0].keys() == {"at", "run", "act", "connection", "ref", "field", "from", "to", "who", "why"}
+    moves = {(e["act"], e["connection"]) for e in doc["entries"] if e["run"] == run and e["field"] == "title"}
+    assert moves == {("edit", "linear"), ("update", "jira"), ("update", "github")}
+    assert "title: Checkout -> Checkout for guests" in told.out
+    assert max(len(line) for line in told.out.splitlines()) < 200
+    assert office.run("history", doc["link"], "--json").doc == doc
+    assert office.run("history", doc["copies"]["jira"]["url"], "--json").doc == doc
+
+
+def test_an_unknown_item_is_exit_2_and_says_how_items_are_named(office: Office) -> None:
+    done = office.run("history", "jira:ROAD-999", "--json")
+
+    assert done.code == 2
+    assert done.doc["error"]["kind"] == "config"
+
+
+def test_the_trail_is_exported_for_its_owner_alone_and_verified(office: Office) -> None:
+    office.boxes["jira"].add("Checkout", body="Long words. " * 40)
+    office.synced()
+    out = office.folder / "trail.jsonl"
+
+    exported = office.run("history", "--export", str(out), "--json")
+    intact = office.run("history", "--verify", "--json")
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    (long_,) = {name for line in lines for name in line.get("texts", {})}
+    erased = office.run("history", "--erase", long_)
+    office.run("history", "--export", str(out))
+    after = out.read_text()
+
+    assert exported.doc == {"exported": len(lines), "file": str(out)}
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert (intact.code, intact.doc["intact"], intact.doc["last"]) == (0, True, lines[-1]["hash"])
+    assert erased.code == 0, erased.err
+    assert "Long words" not in after
+    assert office.run("history", "--verify").code == 0
+
+
+def test_a_trail_that_was_tampered_with_is_exit_1(office: Office) -> None:
+    office.boxes["jira"].add("Checkout")
+    office.synced()
+    with sqlite3.connect(office.database) as raw:
+        raw.execute("DROP TRIGGER audit_no_update")
+        raw.execute("UPDATE audit SET doc = replace(doc, 'Checkout', 'Cheating') WHERE seq = 2")
+    raw.close()
+
+    done = office.run("history", "--verify", "--json")
+
+    assert (done.code, done.doc["intact"]) == (1, False)
+
+
+def test_two_questions_at_once_are_a_usage_mistake(office: Office) -> None:
+    assert office.run("history").code == 2
+    assert office.run("history", "--verify", "--export", "x").code == 2

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from syncer.attempts import dropped_if_refused, intended, opened, park, parked_id, patch_in, patch_out
+from syncer.attempts import dropped_if_refused, intended, is_awaited, opened, park, parked_id, patch_in, patch_out
 from syncer.connector import Names, People
 from syncer.engine import sets
 from syncer.engine.plan import Action, Move, birth_fields
@@ -168,7 +168,7 @@ async def _reread_quietly(session: Session, live: Live, address: Address) -> Non
 async def _create(session: Session, live: Live, action: Action) -> Action | None:
     with session.store.read() as tx:
         link = items.load_links(tx, [action.link]).get(action.link)
-    if link is None or action.connection not in link.wants:
+    if link is None or action.connection not in link.wants or is_awaited(session, action):
         return None
     patch = _birth_patch(live, link, session)
     intent = intended(session, action, {"patch": patch_out(patch), "entity": live.place.entity})

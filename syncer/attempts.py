@@ -41,6 +41,13 @@ def opened(session: Session, intent: Intent) -> None:
         journal.open_intent(tx, session.sync, intent)
 
 
+def is_awaited(session: Session, action: Action) -> bool:
+    """Say whether an earlier attempt at this create or comment may still have arrived: no second is sent."""
+    with session.store.read() as tx:
+        known = journal.open_intents(tx, session.sync, link=action.link, connection=action.connection)
+    return any(i.do == action.do and i.doc.get("thread") == action.thread for i in known)
+
+
 def dropped_if_refused(session: Session, intent: Intent, error: ConnectorError) -> None:
     """Close the intent of a write that certainly had no effect; an ambiguous one stays open."""
     ambiguous = isinstance(error, ProtocolError) or (isinstance(error, UnavailableError) and error.sent)

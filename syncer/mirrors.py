@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from syncer.attempts import dropped_if_refused, intended, opened, parked_id
+from syncer.attempts import dropped_if_refused, intended, is_awaited, opened, parked_id
 from syncer.engine.comments import same_words, source_of
 from syncer.engine.plan import Action
 from syncer.errors import ConnectorError, NotFoundError
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 async def talk(session: Session, live: Live, action: Action) -> Action | None:
     """Write what a thread lacks: a new mirror, another text for one, or its end."""
-    if action.thread is None or action.ref is None:
+    if action.thread is None or action.ref is None or is_awaited(session, action):
         return None
     intent = _intent(session, action)
     if intent is None:

@@ -3,42 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from syncer.engine import sets
 from syncer.errors import ConfigError
-from syncer.links import Hold, Link, Origin
-from syncer.model import PRIORITIES, STATUSES, Value
+from syncer.links import Hold, Link, Origin, Owed
+from syncer.model import KINDS, PRIORITIES, SET_FIELDS, STATUSES, TEXT_FIELDS, Value
 from syncer.report import plain
 from syncer.store import Store, items, journal
 from syncer.store.items import Row
+from syncer.store.lease import lease
 from syncer.store.records import Entry, append
+from syncer.text import canonical
 
-ALLOWED = {"status": STATUSES, "priority": PRIORITIES}
+ALLOWED = {"status": STATUSES, "priority": PRIORITIES, "kind": KINDS}
 
 
-def resolve_hold(store: Store, id_: str, *, take: str | None, value: str | None) -> str:
-    """Make the chosen value agreed and owed to all. Raises `ConfigError` for what cannot be chosen.
+async def resolve_hold(store: Store, id_: str, *, take: str | None, value: str | None, wait: float = 60.0) -> str:
+    """Make the chosen value agreed and owed to all. Raises `ConfigError` for what cannot be chosen,
+    `LeaseBusyError` while a run is at it for longer than *wait* seconds.
 
     If a copy changed after the hold was shown, the next run holds the field again.
     """
     if (take is None) == (value is None):
         raise ConfigError("say either --take CONNECTION or --value TEXT")
+    sync, _ = _found(store, id_)
+    async with lease(store, sync, wait=wait):
+        # Asked again: a run may have changed or dissolved it while we waited.
+        _, hold = _found(store, id_)
+        return _resolved(store, sync, hold, take, value)
+
+
+def _found(store: Store, id_: str) -> tuple[str, Hold]:
     with store.read() as tx:
         found = journal.hold_by_id(tx, id_)
     if found is None:
         raise ConfigError(f"nothing is held as {id_}", fix="`syncer held` lists them.")
-    sync, hold = found
-    if hold.field in {"twin", "maybe"}:
-        raise ConfigError(f"{id_} is a {hold.field}, not a field", fix="Join or leave the records themselves.")
+    if found[1].field in {"twin", "maybe"}:
+        keys = " ".join(f"{c}:{k}" for c, k in found[1].values.items())
+        raise ConfigError(f"{id_} is a {found[1].field}, not a field.", fix=f"The same item? syncer link {keys}")
+    return found
+
+
+def _resolved(store: Store, sync: str, hold: Hold, take: str | None, value: str | None) -> str:
     chosen = _chosen(hold, take, value)
     with store.write() as tx:
         link = items.load_links(tx, [hold.link])[hold.link]
         rows = items.rows_of_links(tx, [hold.link])[hold.link]
         items.save_links(tx, sync, [_settled(link, hold, chosen, frozenset(rows), take)], dirty=True)
         items.save_rows(tx, sync, [_compared(row, hold.field) for row in rows.values()])
-        journal.release(tx, [id_])
+        journal.release(tx, [hold.id])
         entry = Entry(
-            hold.link, str(hold.ref or ""), "resolved", hold.field, plain(hold.base), plain(chosen), "a person", id_
+            hold.link, str(hold.ref or ""), "resolved", hold.field, plain(hold.base), plain(chosen), "a person", hold.id
         )
         append(tx, sync, "", datetime.now(UTC), [entry])
     return f"{hold.field} is now {plain(chosen)}; the next run writes it"
@@ -52,7 +68,24 @@ def _chosen(hold: Hold, take: str | None, value: str | None) -> Value:
     known = ALLOWED.get(hold.field)
     if known is not None and value not in known:
         raise ConfigError(f'"{value}" is no {hold.field}', fix=f"There are: {', '.join(known)}.")
-    return value
+    return _parsed(hold.field, value or "")
+
+
+def _parsed(field: str, text: str) -> Value:
+    """Return what a person typed as a value of *field*. Raises `ConfigError`."""
+    if field in SET_FIELDS:
+        return frozenset(name.strip() for name in text.split(",") if name.strip())
+    if field in TEXT_FIELDS:
+        return canonical(text)
+    if not text:
+        return None
+    try:
+        if field == "estimate":
+            return float(text)
+        return date.fromisoformat(text).isoformat() if field == "due" else text
+    except ValueError:
+        shape = "a number" if field == "estimate" else "a date like 2026-12-24"
+        raise ConfigError(f'"{text}" is not {shape}') from None
 
 
 def _compared(row: Row, field: str) -> Row:
@@ -65,12 +98,22 @@ def _compared(row: Row, field: str) -> Row:
 
 
 def _settled(link: Link, hold: Hold, chosen: Value, connections: frozenset[str], take: str | None) -> Link:
-    """Return the link with the value agreed, and owed to every copy."""
+    """Return the link with the value agreed, and owed to every copy; what flapped starts anew."""
     origin = Origin(take or link.born, datetime.now(UTC), "a person, resolving")
-    owed = {c: {**link.owed.get(c, {}), hold.field: None} for c in connections}
+    owed = {c: {**link.owed.get(c, {}), hold.field: _debt(hold, c, chosen)} for c in connections}
     return replace(
         link,
         agreed={**link.agreed, hold.field: chosen},
         origin={**link.origin, hold.field: origin},
         owed={**link.owed, **owed},
+        trail={name: turns for name, turns in link.trail.items() if name != hold.field},
     )
+
+
+def _debt(hold: Hold, connection: str, chosen: Value) -> Owed:
+    """Return what a copy lacks of the choice: single elements of a set."""
+    if not isinstance(chosen, frozenset):
+        return None
+    known = [v for v in (hold.base, *hold.values.values()) if isinstance(v, frozenset)]
+    present = sets.as_set(hold.values.get(connection))
+    return sets.lacking(present, chosen, sets.union(chosen, *known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -48,7 +49,8 @@ def resolve(
     ctx: typer.Context,
     id_: Annotated[str, typer.Argument(metavar="ID")],
     take: Annotated[str | None, typer.Option(help="The connection whose value becomes agreed.")] = None,
-    value: Annotated[str | None, typer.Option(help="A value of your own.")] = None,
+    value: Annotated[str | None, typer.Option(help="A value of your own; of a set, separated by commas.")] = None,
+    wait: Annotated[str, typer.Option(help="How long to wait for a run of this sync to end.")] = "60s",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Choose the value of a held field; the next run writes it."""
@@ -56,7 +58,7 @@ def resolve(
 
     config = opened.config_of(ctx)
     with opened.store_of(config) as store:
-        said = resolve_hold(store, id_, take=take, value=value)
+        said = asyncio.run(resolve_hold(store, id_, take=take, value=value, wait=opened.seconds_of(wait)))
     if as_json:
         say_json({"resolved": id_, "message": said})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -38,3 +39,15 @@ def syncs_of(config: Config, name: str | None, *, everything: bool = False) -> l
     from syncer.wiring import sync_named
 
     return list(config.syncs.values()) if everything and name is None else [sync_named(config, name)]
+
+
+def seconds_of(said: str) -> float:
+    """Return the seconds that `--wait` says: a bare number, or a duration."""
+    from syncer.config import seconds
+
+    if re.fullmatch(r"\d+(\.\d+)?", said):
+        return float(said)
+    try:
+        return seconds(said)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--wait") from None

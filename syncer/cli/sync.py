@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,7 +85,7 @@ def sync(
     only = None
     if plan_file is not None:
         name, only = _load_plan(plan_file, name)
-    request = Request(full=full, allow=_allowed(allow), wait=_seconds(wait), only=only)
+    request = Request(full=full, allow=_allowed(allow), wait=opened.seconds_of(wait), only=only)
     code, docs = IN_STEP, []
     with opened.store_of(config) as store:
         for one in opened.syncs_of(config, name, everything=everything):
@@ -153,17 +152,6 @@ def _allowed(said: str) -> frozenset[str]:
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(sorted(ALLOWED))}", param_hint="--allow")
     return names
-
-
-def _seconds(said: str) -> float:
-    from syncer.config import seconds
-
-    if re.fullmatch(r"\d+(\.\d+)?", said):
-        return float(said)
-    try:
-        return seconds(said)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--wait") from None
 
 
 def _save_plan(path: Path, sync_name: str, prints: list[str]) -> None:

@@ -37,8 +37,16 @@ def close_intent(tx: sa.Connection, id_: str) -> None:
     tx.execute(sa.delete(intents).where(intents.c.id == id_))
 
 
-def open_intents(tx: sa.Connection, sync: str) -> list[Intent]:
-    rows = tx.execute(sa.select(intents).where(intents.c.sync == sync).order_by(intents.c.created, intents.c.id))
+def open_intents(
+    tx: sa.Connection, sync: str, *, link: str | None = None, connection: str | None = None
+) -> list[Intent]:
+    """Return the writes nobody knows the end of, oldest first."""
+    query = sa.select(intents).where(intents.c.sync == sync).order_by(intents.c.created, intents.c.id)
+    if link is not None:
+        query = query.where(intents.c.link == link)
+    if connection is not None:
+        query = query.where(intents.c.connection == connection)
+    rows = tx.execute(query)
     return [
         Intent(
             id=r.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -150,7 +151,7 @@ def test_resolving_a_held_field_writes_the_choice_everywhere(example: Board) -> 
     conflict(example)
     held = example.sync().held[0]
 
-    resolve_hold(example.store, held.id, take="github", value=None)
+    asyncio.run(resolve_hold(example.store, held.id, take="github", value=None))
     report = example.sync()
 
     assert (report.held, stages(example)) == ((), ("Done", "Done", "closed"))

@@ -125,28 +125,32 @@ def told(story: Story) -> Iterator[str]:
 
 
 def events(entries: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Return entries in groups that are one event: the fields of one write, one edit of several fields."""
-    return [
-        list(group)
-        for _, group in groupby(entries, lambda e: (e["at"], e["run"], e["act"], e["ref"], e["who"], e["why"]))
+    """Return entries in groups that are one event: the fields of one write, one edit of several fields.
+
+    A field that was empty and stays so is no part of a story.
+    """
+    told = [
+        e for e in entries if e["act"] not in {"edit", "create"} or not e["field"] or not _empty(e["from"], e["to"])
     ]
+    return [list(group) for _, group in groupby(told, lambda e: (e["at"], e["run"], e["act"], e["ref"], e["who"]))]
 
 
 def _event(event: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Iterator[str]:
     first = event[0]
-    ref = str(first["ref"])
-    spot = names.get(ref, ref)
+    act, ref = str(first["act"]), str(first["ref"])
+    spot = names.get(ref, ref.partition(":")[0])
     run = f"  [{clean(first['run'])}]" if first["run"] else ""
     at = f"{str(first['at'])[:19].replace('T', ' ')}Z"
-    act = str(first["act"])
+    born = act == "edit" and all(_empty(e["from"]) for e in event)
     said = SAID[act].format(who=_who(first)) if act in SAID else f"{_who(first)}: {clean(act)}"
-    yield f"{at}  {clean(spot) + ': ' if spot else ''}{said}{run}"
+    yield f"{at}  {clean(spot) + ': ' if spot else ''}{'it said' if born else said}{run}"
     for entry in event:
         line = _moved(entry)
         if line:
             yield f"    {line}"
-    if first["why"]:
-        yield f"    {'held as' if act == 'resolved' else 'because'} {clean(first['why'])}"
+    why = "; ".join(dict.fromkeys(clean(e["why"]) for e in event if e["why"]))
+    if why:
+        yield f"    {'held as' if act == 'resolved' else 'because'} {why}"
 
 
 def _who(entry: Mapping[str, Any]) -> str:
@@ -166,7 +170,13 @@ def _moved(entry: Mapping[str, Any]) -> str:
             return after
         case "create" if not name:
             return "" if entry["to"] is None else after
-    return f"{name}: {before} -> {after}" if name else ""
+    if not name:
+        return ""
+    return f"{name}: {after}" if _empty(entry["from"]) else f"{name}: {before} -> {after}"
+
+
+def _empty(*values: object) -> bool:
+    return all(v is None or v in ("", []) for v in values)
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 -- any JSON

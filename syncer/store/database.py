@@ -6,132 +6,177 @@ import contextlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event, pool
 
 from syncer.errors import StoreError
-from syncer.store import schema
+from syncer.store import keys, schema
+from syncer.store.trouble import UNREADABLE, is_ours, told, unreadable
 
-BUSY_SECONDS: Final = 30
+BUSY_SECONDS: Final = 30.0
+"""How long a locked database is waited for, unless its URL says `?timeout=`."""
 
 
 class Store:
-    """One database. Every write happens inside `write()`, which is one transaction."""
+    """One database. Every write happens inside `write()`, which is one transaction.
+
+    Whatever the database refuses is raised as `StoreError`, in one line that says what to do.
+    """
 
     def __init__(self, engine: sa.Engine, *, path: Path | None = None, key: bytes) -> None:
         self.engine = engine
         self.path = path
         self.key = key
+        self._inode = _inode(path)
 
     @classmethod
     def open(cls, url: str, *, key: bytes | None = None) -> Store:
         """Open, and migrate if needed. Raises `StoreError` with what to do about it.
 
-        *key* makes markers; without one it is read from, or made in, `<database>.key` (0600).
+        *key* makes markers; without one it is read from, or made in, `<database>.key` (0600). A key
+        other than the one the database's links were made with is refused.
         """
         target = sa.make_url(url)
         path = Path(target.database) if target.get_backend_name() == "sqlite" and target.database else None
+        name = _name(target)
         try:
-            if path is not None:
-                _private(path)
-            engine = _engine(url)
-            with _writing(engine) as tx:
-                _migrate(tx)
-        except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
-            raise StoreError(f"the database {path or target.host or url} cannot be opened: {_said(error)}") from None
-        return cls(engine, path=path, key=key or _key_beside(path))
+            with _translated(name):
+                return cls._opened(target, path, key)
+        except OSError as error:
+            raise told(error, name) from None
+
+    @classmethod
+    def _opened(cls, target: sa.URL, path: Path | None, key: bytes | None) -> Store:
+        if path is not None:
+            _private(path)
+        engine = _engine(target)
+        try:
+            _prepare(engine)
+            return cls(engine, path=path, key=_key(engine, path, key))
+        except BaseException:
+            engine.dispose()
+            raise
 
     @classmethod
     def memory(cls, *, key: bytes = b"memory") -> Store:
         """Return an empty store that dies with the process."""
-        engine = _engine("sqlite://")
-        with _writing(engine) as tx:
-            _migrate(tx)
+        engine = _engine(sa.make_url("sqlite://"))
+        _prepare(engine)
         return cls(engine, key=key)
 
     def snapshot(self) -> Store:
         """Return a private copy in memory: what is written there never reaches this store."""
         if self.engine.dialect.name != "sqlite":
             raise StoreError("a snapshot needs SQLite")
-        twin = _engine("sqlite://")
-        with self.engine.connect() as ours, twin.connect() as theirs:
+        twin = _engine(sa.make_url("sqlite://"))
+        with _translated(self.name), self.engine.connect() as ours, twin.connect() as theirs:
             source: Any = ours.connection.driver_connection
             target: Any = theirs.connection.driver_connection
             source.backup(target)
         return Store(twin, key=self.key)
 
+    @property
+    def name(self) -> str:
+        return _name(self.engine.url)
+
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """Yield one transaction: all of it is kept, or nothing."""
-        try:
-            with _writing(self.engine) as tx:
-                yield tx
-        except sa.exc.OperationalError as error:
-            raise StoreError(f"the database could not be written: {_said(error)}") from None
+        if _inode(self.path) != self._inode:
+            raise StoreError(
+                f"the database {self.name} was deleted or replaced while syncer had it open: nothing more is "
+                "written. Put it back or restore a backup (docs/operations.md), then run again."
+            )
+        with _translated(self.name), _writing(self.engine) as tx:
+            yield tx
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Yield a consistent view."""
-        try:
-            with self.engine.connect() as tx:
-                yield tx
-        except sa.exc.OperationalError as error:
-            raise StoreError(f"the database could not be read: {_said(error)}") from None
+        with _translated(self.name), self.engine.connect() as tx:
+            yield tx
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def _said(error: Exception) -> str:
-    original = getattr(error, "orig", None) or error
-    return str(original).splitlines()[0] if str(original) else type(original).__name__
+@contextlib.contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        # A rule of our own tables was broken: our mistake, not the database's trouble.
+        raise
+    except (sa.exc.StatementError, sqlite3.Error) as error:
+        raise told(error, name) from None
+    except UnicodeDecodeError:
+        # The sqlite3 module itself chokes on damage: on the name of a broken table in its own message.
+        raise unreadable(name) from None
+    except UNREADABLE as error:
+        if not is_ours(error):
+            raise
+        raise unreadable(name) from error
+
+
+def _name(target: sa.URL) -> str:
+    """Return what people call the database: its file, or its host; never a password."""
+    return target.database or target.host or "in memory"
+
+
+def _inode(path: Path | None) -> tuple[int, int] | None:
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _private(path: Path) -> None:
     """Create the database file readable by its owner alone."""
+    if not path.parent.is_dir():
+        raise StoreError(f"the folder {path.parent} of the database does not exist. Make it, or change [store] url.")
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _key_beside(path: Path | None) -> bytes:
-    if path is None:
-        return secrets.token_bytes(32)
-    file = path.with_name(path.name + ".key")
-    try:
-        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(file.read_text().strip())
-    with os.fdopen(handle, "w") as out:
-        fresh = secrets.token_bytes(32)
-        out.write(fresh.hex() + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    return fresh
+def _key(engine: sa.Engine, path: Path | None, said: bytes | None) -> bytes:
+    """Return the markers' key, and remember in the database which one it is."""
+    with engine.connect() as tx:
+        used = tx.execute(sa.select(schema.links.c.id).limit(1)).first() is not None
+        known = _meta(tx, "key")
+    if said is not None:
+        key = said
+    else:
+        key = secrets.token_bytes(keys.LENGTH) if path is None else keys.beside(path, used=used)
+    mine = keys.print_of(key)
+    if known == mine:
+        return key
+    if known is not None and used:
+        where = "[store] key" if said is not None or path is None else str(keys.file_of(path))
+        raise StoreError(
+            f"{where} is not the key that the database {_name(engine.url)} was made with: syncer would not know "
+            "its own records again. Restore that key from the backup (docs/operations.md)."
+        )
+    with _writing(engine) as tx:
+        _say_meta(tx, "key", mine)
+    return key
 
 
-def _engine(url: str) -> sa.Engine:
-    target = sa.make_url(url)
+# -- connections -----------------------------------------------------------------------------
+
+
+def _engine(target: sa.URL) -> sa.Engine:
     if target.get_backend_name() != "sqlite":
-        return sa.create_engine(target)
+        return sa.create_engine(target, hide_parameters=True)
     memory = not target.database
-    engine = sa.create_engine(
-        target,
-        poolclass=pool.StaticPool if memory else pool.QueuePool,
-        connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _: object) -> None:  # noqa: ANN401 -- the driver's own object
-        connection.isolation_level = None  # we say BEGIN ourselves
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
+    engine = sa.create_engine(target, poolclass=pool.StaticPool if memory else pool.QueuePool, creator=_creator(target))
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -141,25 +186,70 @@ def _engine(url: str) -> sa.Engine:
     return engine
 
 
+def _creator(target: sa.URL) -> Callable[[], sqlite3.Connection]:
+    # mode=rw: a database deleted while we run must not come back empty.
+    uri = f"file:{quote(target.database)}?mode=rw" if target.database else "file::memory:"
+    patience = float(str(target.query.get("timeout", BUSY_SECONDS)))
+
+    def connect() -> sqlite3.Connection:
+        # No isolation level: we say BEGIN ourselves.
+        made = sqlite3.connect(uri, uri=True, timeout=patience, check_same_thread=False, isolation_level=None)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                made.execute(f"PRAGMA {pragma}").close()
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    return connect
+
+
 @contextlib.contextmanager
 def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
 
 
-def _migrate(tx: sa.Connection) -> None:
+# -- versions --------------------------------------------------------------------------------
+
+
+def _prepare(engine: sa.Engine) -> None:
+    """Bring the tables up to date: all steps in one transaction, so that a process killed among them
+    leaves the database as it was."""
     newest = len(schema.MIGRATIONS)
-    version = 0
-    if sa.inspect(tx).has_table("meta"):
-        row = tx.execute(sa.select(schema.meta.c.value).where(schema.meta.c.name == "version")).first()
-        version = int(row[0]) if row else 0
-    if version > newest:
-        raise StoreError(
-            f"the database was written by a newer syncer (its version {version}, ours {newest}): "
-            "install that version again, or restore the backup made before the upgrade"
-        )
-    for step in schema.MIGRATIONS[version:]:
-        step(tx)
-    if version < newest:
-        tx.execute(sa.delete(schema.meta).where(schema.meta.c.name == "version"))
-        tx.execute(sa.insert(schema.meta).values(name="version", value=str(newest)))
+    with engine.connect() as tx:
+        if _version(tx, engine) == newest:
+            return
+    with _writing(engine) as tx:
+        version = _version(tx, engine)
+        if version > newest:
+            raise StoreError(
+                f"the database {_name(engine.url)} was written by a newer syncer (its version {version}, ours "
+                f"{newest}): install that version again, or restore the backup made before the upgrade."
+            )
+        for step in schema.MIGRATIONS[version:]:
+            step(tx)
+        _say_meta(tx, "version", str(newest))
+
+
+def _version(tx: sa.Connection, engine: sa.Engine) -> int:
+    tables = sa.inspect(tx).get_table_names()
+    if not tables:
+        return 0
+    if schema.meta.name not in tables:
+        raise StoreError(f"the database {_name(engine.url)} belongs to another program. Change [store] url.")
+    said = _meta(tx, "version") or ""
+    if not said.isdigit():
+        raise unreadable(_name(engine.url))
+    return int(said)
+
+
+def _meta(tx: sa.Connection, name: str) -> str | None:
+    row = tx.execute(sa.select(schema.meta.c.value).where(schema.meta.c.name == name)).first()
+    return None if row is None else str(row[0])
+
+
+def _say_meta(tx: sa.Connection, name: str, value: str) -> None:
+    tx.execute(sa.delete(schema.meta).where(schema.meta.c.name == name))
+    tx.execute(sa.insert(schema.meta).values(name=name, value=value))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from syncer.model import (
     Record,
     client_id,
 )
-from syncer.sdk.sandbox import App, Call
+from syncer.sdk.sandbox import App, Call, Receive, Scope, Send
 from syncer_github import GitHub
 from syncer_github.sandbox import GitHubSandbox
 from tests.contract.openapi import Contract, contracts
@@ -33,8 +34,8 @@ from tests.contract.openapi import Contract, contracts
 START = datetime(2026, 11, 2, 15, 0, 30, 123_000, tzinfo=UTC)
 URL = "http://127.0.0.1:9"
 
-UNDOCUMENTED = ("answer 307 is not documented",)
-"""Recordings show it for writes to a renamed repository; the document only lists 301."""
+UNDOCUMENTED = ("answer 307 is not documented", "answer 301 is not documented")
+"""Recordings show both for a renamed repository, whatever is asked; the document lists 301, and not everywhere."""
 _BY_ID = re.compile(r"/repositories/\d+")
 
 
@@ -221,6 +222,40 @@ class Desk:
 
     def draft(self, title: str, marker: str = "L0.abc", patch: Patch | None = None, **native: Any) -> Draft:
         return Draft("issue", {**(patch or {}), **native, "title": title}, marker, client_id(marker))
+
+
+@dataclass
+class Meddler:
+    """Lets people act between two requests: the first of *acts* after the first call whose path ends in *after*."""
+
+    inner: App
+    after: str
+    acts: list[Callable[[], object]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.inner(scope, receive, send)
+        if scope["path"].endswith(self.after) and self.acts:
+            self.acts.pop(0)()
+
+
+@dataclass
+class Instead:
+    """Another server's answer to one path."""
+
+    inner: App
+    path: str
+    status: int
+    says: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != self.path:
+            await self.inner(scope, receive, send)
+            return
+        body = b"" if self.says is None else json.dumps(self.says).encode()
+        headers = [(k.encode(), v.encode()) for k, v in self.headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 def _united(one: Any, other: Any) -> Delta:

@@ -251,7 +251,7 @@ class LinearConnector:
         try:
             async for page in delta(self.api, reader, ISSUES_DELTA, variables, since):
                 yield page
-        except NotFoundError as error:
+        except (NotFoundError, ForbiddenError) as error:
             message = f'the team "{self.setting.options.team}" cannot be read any more with this token'
             raise NotFoundError(message, connection=self.setting.connection) from error
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from syncer.sdk.sandbox import serve
-from syncer.sdk.testing import Clock, Conformance, Faults, SandboxSubject
+from syncer.sdk.testing import Clock, CommentEdits, Comments, Conformance, Faults, SandboxSubject
 from syncer_linear import Linear
 from syncer_linear.sandbox import LinearSandbox
+from syncer_linear.sandbox.rows import Ways
 
 
 class TestLinear(Conformance):
@@ -17,6 +18,13 @@ class TestLinear(Conformance):
     def subject(self) -> SandboxSubject:
         clock = Clock()
         return SandboxSubject(Linear(), LinearSandbox(clock=clock), clock)
+
+
+class TestLinearThatKeepsWhatWasDeleted(Comments, CommentEdits):
+    @pytest.fixture
+    def subject(self) -> SandboxSubject:
+        clock = Clock()
+        return SandboxSubject(Linear(), LinearSandbox(clock=clock, ways=Ways(tombstones=True)), clock)
 
 
 class TestLinearOverASocket(Faults):

@@ -9,15 +9,25 @@ from typing import Any
 
 import httpx
 import pytest
-from graphql import parse
+from graphql import GraphQLError, parse
 
 from syncer.sdk.sandbox import Sandbox, serve
 from syncer_linear.sandbox import KEY, OAUTH, LinearSandbox
+from syncer_linear.sandbox.rows import Ways
 from tests.contract.linear_bench import Clock, need_official, official_operations
 
 CREATE = "mutation C($input: IssueCreateInput!) { issueCreate(input: $input) { success issue { id identifier title state { name } team { key } creator { displayName } } } }"  # noqa: E501 -- one operation, as it goes over the wire
 UPDATE = "mutation U($id: String!, $input: IssueUpdateInput!) { issueUpdate(id: $id, input: $input) { success issue { identifier previousIdentifiers labelIds trashed archivedAt description state { name } parent { id } } } }"  # noqa: E501 -- one operation, as it goes over the wire
 LIST = "query L($filter: IssueFilter, $first: Int, $after: String, $orderBy: PaginationOrderBy, $all: Boolean) { issues(filter: $filter, first: $first, after: $after, orderBy: $orderBy, includeArchived: $all) { nodes { id title } pageInfo { hasNextPage endCursor } } }"  # noqa: E501 -- one operation, as it goes over the wire
+
+SAY = "mutation S($input: CommentCreateInput!) { commentCreate(input: $input) { comment { id updatedAt } } }"
+REWORD = "mutation R($id: String!, $input: CommentUpdateInput!) { commentUpdate(id: $id, input: $input) { comment { updatedAt editedAt } } }"  # noqa: E501 -- one operation, as it goes over the wire
+UNSAY = "mutation D($id: String!) { commentDelete(id: $id) { success entityId } }"
+STAMP = "query I($id: String!) { issue(id: $id) { updatedAt } }"
+TALK = {
+    "default": "query T($id: String!) { comments { nodes { body } } issue(id: $id) { comments { nodes { body } } } }",
+    "archived": "query T($id: String!) { comments(includeArchived: true) { nodes { body } } issue(id: $id) { comments(includeArchived: true) { nodes { body } } } }",  # noqa: E501 -- one operation, as it goes over the wire
+}
 
 
 class Client:
@@ -315,6 +325,7 @@ def test_the_recommended_operations_run_on_it(client: Client) -> None:
     document = official_operations()
     key = client.sandbox.add("One", labels=["a"], assignees=["jane"])
     client.sandbox.say(key, "hello")
+    ours = str(uuid.uuid4())
     given: dict[str, dict[str, Any]] = {
         "TeamCatalog": {"first": 50},
         "StateCatalog": {"first": 50},
@@ -327,7 +338,9 @@ def test_the_recommended_operations_run_on_it(client: Client) -> None:
         "IssueArchive": {"id": key},
         "IssueUnarchive": {"id": key},
         "IssueUpdate": {"id": key, "input": {"title": "Two"}},
-        "CommentCreate": {"input": {"issueId": key, "body": "more"}},
+        "CommentCreate": {"input": {"issueId": key, "body": "more", "id": ours}},
+        "CommentUpdate": {"id": ours, "input": {"body": "other"}},
+        "CommentDelete": {"id": ours},
         "LabelCreate": {"input": {"name": "b", "teamId": client.sandbox.team.id}},
         "IssueCreate": {"input": {"title": "Three", "teamId": client.sandbox.team.id}},
         "IssueDelete": {"id": key},
@@ -362,3 +375,98 @@ def test_history_is_silent_for_three_minutes(client: Client, clock: Clock) -> No
     told = client.data(query, id=key)["issue"]["history"]["nodes"]
 
     assert json.dumps(told) == json.dumps([{"toTitle": "Three", "actor": {"displayName": "mia"}}])
+
+
+def test_a_comment_is_changed_by_its_author_or_an_admin_only(client: Client) -> None:
+    key = client.sandbox.add("One")
+    theirs = client.sandbox.say(key, "Mine", by="mia")
+
+    for query, variables in ((REWORD, {"input": {"body": "Changed"}}), (UNSAY, {})):
+        _, error = client.refusal(query, id=theirs, **variables)
+        assert error["extensions"]["code"] == "FORBIDDEN"
+    with pytest.raises(GraphQLError):
+        client.sandbox.reword(theirs, "Changed", by="omar")
+    client.sandbox.reword(theirs, "Moderated", by="jane")
+
+    assert [note["body"] for note in client.sandbox.show(key)["comments"]] == ["Moderated"]
+
+
+def test_a_changed_comment_moves_its_own_stamp_and_not_that_of_its_issue(client: Client, clock: Clock) -> None:
+    key = client.sandbox.add("One")
+    ours = client.data(SAY, input={"issueId": key, "body": "Ours"})["commentCreate"]["comment"]
+    before = client.data(STAMP, id=key)
+    clock.forward(minutes=1)
+
+    edited = client.data(REWORD, id=ours["id"], input={"body": "Changed"})["commentUpdate"]["comment"]
+    client.data(UNSAY, id=ours["id"])
+
+    assert edited["updatedAt"] == edited["editedAt"] > ours["updatedAt"]
+    assert client.data(STAMP, id=key) == before
+
+
+@pytest.mark.parametrize("tombstones", [False, True])
+def test_a_deleted_comment_is_in_no_default_list(clock: Clock, *, tombstones: bool) -> None:
+    sandbox = LinearSandbox(clock=clock, ways=Ways(tombstones=tombstones))
+    with serve(sandbox.wire) as url:
+        client = Client(url, sandbox)
+        key = sandbox.add("One")
+        sandbox.unsay(sandbox.say(key, "Gone"))
+
+        listed = {name: client.data(query, id=key) for name, query in TALK.items()}
+        client.http.close()
+
+    kept = [{"body": "Gone"}] if tombstones else []
+    assert listed["default"]["comments"]["nodes"] == listed["default"]["issue"]["comments"]["nodes"] == []
+    assert listed["archived"]["comments"]["nodes"] == listed["archived"]["issue"]["comments"]["nodes"] == kept
+
+
+def test_a_comment_deleted_twice_is_not_found(client: Client) -> None:
+    ours = client.data(SAY, input={"issueId": client.sandbox.add("One"), "body": "Ours"})["commentCreate"]["comment"]
+
+    client.data(UNSAY, id=ours["id"])
+    _, error = client.refusal(UNSAY, id=ours["id"])
+
+    assert error["message"] == "Entity not found: Comment"
+
+
+def test_what_is_in_a_private_team_is_not_there_for_us(client: Client) -> None:
+    key = client.sandbox.add("Hidden")
+    said = client.sandbox.say(key, "Hello")
+    child = client.sandbox.add("Child", parent=key)
+    client.sandbox.hide(key)
+
+    assert client.titles(all=True) == ["Child"]
+    assert client.data("{ comments { nodes { id } } teams { nodes { key } } }") == {
+        "comments": {"nodes": []},
+        "teams": {"nodes": [{"key": "OPS"}, {"key": "ENG"}]},
+    }
+    assert (
+        client.data("query P($id: String!) { issue(id: $id) { parent { id } } }", id=child)["issue"]["parent"] is None
+    )
+    for query, variables in (
+        (UPDATE, {"id": key, "input": {"title": "Seen"}}),
+        (UPDATE, {"id": child, "input": {"parentId": key}}),
+        (UPDATE, {"id": child, "input": {"teamId": client.sandbox.hidden.id}}),
+        (SAY, {"input": {"issueId": key, "body": "Seen"}}),
+        (UNSAY, {"id": said}),
+        (STAMP, {"id": key}),
+    ):
+        assert client.refusal(query, **variables)[1]["message"].startswith("Entity not found")
+
+
+def test_an_issue_that_comes_back_to_its_team_has_its_number_again(client: Client) -> None:
+    key = client.sandbox.add("Wanderer")
+    there = client.sandbox.move(key)
+    client.sandbox.add("Next")
+
+    assert (key, there, client.sandbox.move(there, to="ENG")) == ("ENG-1", "OPS-1", "ENG-1")
+    assert client.data('{ issue(id: "OPS-1") { identifier } }')["issue"]["identifier"] == "ENG-1"
+    assert client.sandbox.keys() == ["ENG-1", "ENG-2"]
+
+
+def test_what_was_deleted_for_good_cannot_be_restored(client: Client) -> None:
+    key = client.sandbox.add("One")
+    client.sandbox.purge(key)
+
+    with pytest.raises(TypeError, match="for good"):
+        client.sandbox.restore(key)

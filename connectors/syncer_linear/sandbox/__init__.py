@@ -14,7 +14,7 @@ from syncer_linear.sandbox.budgets import Budgets
 from syncer_linear.sandbox.endpoint import Endpoint
 from syncer_linear.sandbox.graph import Graph
 from syncer_linear.sandbox.refusals import RATE_LIMITED
-from syncer_linear.sandbox.rows import Issue, Label, Person, Team
+from syncer_linear.sandbox.rows import Issue, Label, Person, Team, Ways
 from syncer_linear.sandbox.views import SITE, iso
 from syncer_linear.sandbox.workspace import Workspace
 
@@ -40,7 +40,7 @@ class LinearSandbox:
 
     Statuses are the names of workflow states, priorities numbers. *estimation* is the team's scale;
     "notUsed" for none. *groups* are names of label groups, which are never applied. jane is an admin of
-    the workspace. *tombstones*: deleted comments stay in lists of the archived.
+    the workspace. *ways* are those of Linear that it does not document.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class LinearSandbox:
         team: str = "ENG",
         estimation: str = "fibonacci",
         groups: Sequence[str] = (),
-        tombstones: bool = False,
+        ways: Ways | None = None,
     ) -> None:
-        self.space = Workspace(clock or _now, tombstones=tombstones)
+        self.space = Workspace(clock or _now, ways=ways or Ways())
         self.team: Team = self.space.add_team(team, "Engineering")
         self.team.estimation = estimation
         self.other: Team = self.space.add_team(OTHER, "Operations")
@@ -64,8 +64,8 @@ class LinearSandbox:
         for group in groups:
             self.space.add_label({"name": group, "isGroup": True})
         self.budgets = Budgets(self.space.clock)
-        endpoint = Endpoint.of(self.space, Graph(self.space, self._person(BOT)), self.budgets, KEY, OAUTH)
-        self.wire = Wire(endpoint.app(), _is_write, self._limited)
+        self._endpoint = Endpoint.of(self.space, Graph(self.space, self._person(BOT)), self.budgets, KEY, OAUTH)
+        self.wire = Wire(self._endpoint.app(), _is_write, self._limited)
 
     def options(self, url: str) -> dict[str, Any]:
         """Return the [connections.<name>] table that reaches this sandbox at *url*."""
@@ -168,6 +168,10 @@ class LinearSandbox:
     def let_in(self) -> None:
         with self.space.lock:
             self.team.members = None
+
+    def revoke(self) -> None:
+        """Take our API key back."""
+        self._endpoint.revoked.add(KEY)
 
     def sync_with(self, key: str, *services: str) -> None:
         """Let Linear's own integration sync the issue with *services*: github, jira, slack."""

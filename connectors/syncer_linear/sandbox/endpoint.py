@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ class Endpoint:
     schema: GraphQLSchema
     key: str
     oauth: str
+    revoked: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, space: Workspace, graph: Graph, budgets: Budgets, key: str, oauth: str) -> Endpoint:
@@ -71,7 +72,7 @@ class Endpoint:
         return self._within_budget(document, asked.get("variables") or {}, asked.get("operationName"))
 
     def _stranger(self, credential: str | None) -> tuple[int, Body, Mapping[str, str]] | None:
-        if credential in {self.key, f"Bearer {self.oauth}"}:
+        if credential in {self.key, f"Bearer {self.oauth}"} - self.revoked:
             return None
         if credential == f"Bearer {self.key}":
             return 400, KEY_AS_BEARER, {}

@@ -89,6 +89,9 @@ class Graph:
     def _note(self, id_: str) -> Note:
         return self.space.note(id_, self.me)
 
+    def _lists(self, issue: Issue) -> bool:
+        return issue.team.shown_to(self.me) and (self.space.ways.trash_listed or not issue.trashed)
+
     def _teams(self) -> Sequence[Team]:
         return [team for team in self.space.teams.values() if team.shown_to(self.me)]
 
@@ -99,7 +102,7 @@ class Graph:
         size(args)
         now, where, archived = self.space.clock(), args.get("filter"), args.get("includeArchived")
         return connection(
-            [issue for issue in self.space.issues.values() if issue.team.shown_to(self.me)],
+            [issue for issue in self.space.issues.values() if self._lists(issue)],
             args,
             _stamp,
             lambda issue: (archived or issue.archived is None) and passes(where, issue_facts(issue), now),

@@ -7,6 +7,20 @@ from datetime import datetime
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What Linear does not document of itself; a client must get on with either.
+
+    `tombstones`: a deleted comment stays, as archived, in lists that ask for the archived. `discreet`:
+    what is hidden answers as what is not there, else as forbidden. `trash_listed`: lists that ask for
+    the archived show what is in the trash.
+    """
+
+    tombstones: bool = False
+    discreet: bool = True
+    trash_listed: bool = True
+
+
 @dataclass(slots=True)
 class Person:
     id: str

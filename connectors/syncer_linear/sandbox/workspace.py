@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from syncer_linear.sandbox.refusals import conflict, forbidden, invalid, refused, unknown
 from syncer_linear.sandbox.rewriting import rewritten
-from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, WorkflowState
+from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, Ways, WorkflowState
 from syncer_linear.sandbox.values import due_of, estimate_of, is_v4, new_id, past_of, priority_of, title_of, told
 
 STATES: Final = (
@@ -41,9 +41,7 @@ class Workspace:
     notes: dict[str, Note] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     writes: int = 0
-    tombstones: bool = False
-    """Whether a deleted comment stays to be seen, as archived, by those who ask for the archived. Linear
-    does not say which it does; it vanishes from default lists either way."""
+    ways: Ways = field(default_factory=Ways)
     _last: datetime = field(default_factory=lambda: datetime.min.replace(tzinfo=UTC))
 
     def now(self) -> datetime:
@@ -88,8 +86,7 @@ class Workspace:
     def team(self, id_: str, who: Person | None = None) -> Team:
         """Return the team, to *who* if they see it: what is hidden answers as what is not there."""
         team = _found(self.teams, id_, "Team")
-        if not team.shown_to(who):
-            raise unknown("Team")
+        self._admit(team, who, "Team")
         return team
 
     def state(self, id_: str) -> WorkflowState:
@@ -103,16 +100,22 @@ class Workspace:
 
     def note(self, id_: str, who: Person | None = None) -> Note:
         note = _found(self.notes, id_, "Comment")
-        if note.archived or not note.issue.team.shown_to(who):
+        if note.archived:
             raise unknown("Comment")
+        self._admit(note.issue.team, who, "Comment")
         return note
 
     def issue(self, id_: str, who: Person | None = None) -> Issue:
         """Return the issue by id, by identifier, or by one it had before it moved."""
         known = [self.issues[id_]] if id_ in self.issues else self._called(id_)
-        if not known or not known[0].team.shown_to(who):
+        if not known:
             raise unknown("Issue")
+        self._admit(known[0].team, who, "Issue")
         return known[0]
+
+    def _admit(self, team: Team, who: Person | None, entity: str) -> None:
+        if not team.shown_to(who):
+            raise unknown(entity) if self.ways.discreet else forbidden("You do not have access.")
 
     def _called(self, key: str) -> list[Issue]:
         today = [issue for issue in self.issues.values() if issue.identifier == key]
@@ -298,7 +301,7 @@ class Workspace:
         """Delete a comment; its issue's stamp stays."""
         _permit(note, by)
         self.writes += 1
-        if self.tombstones:
+        if self.ways.tombstones:
             note.archived = note.updated = self.now()
         else:
             del self.notes[note.id]

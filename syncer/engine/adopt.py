@@ -31,8 +31,22 @@ PERSON, DAY, LABELS, CREATOR = 0.25, 0.2, 0.15, 0.15
 
 
 @dataclass(frozen=True, slots=True)
+class Speech:
+    """What a record says of others in its `where` (title, description): pages linked to, keys named."""
+
+    where: str
+    pages: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+def speech(where: str, text: str) -> Speech:
+    """Return what *text* says of other records. Only so much of it is looked at."""
+    return Speech(where, frozenset(pages_in(text)), frozenset(keys_in(text)))
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of one record. `texts`: where -> the text, to be searched for links and keys.
+    """What is known of one record. `people` and `creator` are persons, `labels` folded.
 
     `link` is the item it belongs to already, `lacks` the connections where that item has no copy.
     `doubts` say why its own word counts for less.
@@ -46,7 +60,7 @@ class Card:
     creator: str | None = None
     people: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
-    texts: Mapping[str, str] = field(default_factory=dict)
+    says: tuple[Speech, ...] = ()
     link: str | None = None
     lacks: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
@@ -111,23 +125,21 @@ def _mentions(cards: Sequence[Card], cases: dict[tuple[int, int], _Case]) -> Non
         by_page |= dict.fromkeys(homes(card.url, card.key), spot)
         by_key.setdefault(card.key, []).append(spot)
     for spot, card in enumerate(cards):
-        for where, text in card.texts.items():
-            linked = _linked(cards, spot, text, by_page)
+        for said in card.says:
+            linked = _linked(cards, spot, said, by_page)
             for other in sorted(linked):
                 among = sum(cards[o].ref.connection == cards[other].ref.connection for o in linked)
-                words = f"{card.name} links to {cards[other].name} in its {where}"
+                words = f"{card.name} links to {cards[other].name} in its {said.where}"
                 words += f", and to {among - 1} more there" if among > 1 else ""
                 _say(cases, spot, other, cards, LINKED if among == 1 else LINKED_AMONG, words)
-            named = {o for key in keys_in(text) for o in by_key.get(key, ()) if fit(card, cards[o])}
+            named = {o for key in said.keys for o in by_key.get(key, ()) if fit(card, cards[o])}
             for other in sorted(named - linked):
-                weight = KEYED_TITLE if where == "title" else KEYED_BODY
-                _say(cases, spot, other, cards, weight, f"{card.name} names {cards[other].key} in its {where}")
+                weight = KEYED_TITLE if said.where == "title" else KEYED_BODY
+                _say(cases, spot, other, cards, weight, f"{card.name} names {cards[other].key} in its {said.where}")
 
 
-def _linked(cards: Sequence[Card], spot: int, text: str, by_page: Mapping[str, int]) -> set[int]:
-    if "://" not in text:
-        return set()
-    found = (by_page.get(page) for page in pages_in(text))
+def _linked(cards: Sequence[Card], spot: int, said: Speech, by_page: Mapping[str, int]) -> set[int]:
+    found = (by_page.get(page) for page in said.pages)
     return {other for other in found if other is not None and fit(cards[spot], cards[other])}
 
 

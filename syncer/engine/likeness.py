@@ -15,6 +15,8 @@ from syncer.model import normal_title
 
 ALIKE: Final = 0.6
 """The share of words two titles must have in common to be taken for one."""
+EXACT: Final = 0.5
+"""The share that must be the very same words: slips of the pen only make up for the rest."""
 TELLING: Final = 0.5
 """The share of what their words tell (rare words tell more) that must be in common as well."""
 CROWD: Final = 100
@@ -91,6 +93,7 @@ class Titles:
         said = [frozenset(_WORD.findall(normal_title(t))) for t in titles]
         self._often = Counter(word for words in said for word in words)
         self._number = len(titles)
+        self._sets = said
         self._said = [tuple(sorted(words, key=lambda w: (self._often[w], w))) for words in said]
 
     def pairs(self) -> Iterator[tuple[int, int]]:
@@ -112,12 +115,14 @@ class Titles:
 
     def likeness(self, one: int, other: int) -> Likeness | None:
         """Return how alike two titles are, None where they are not, or where their numbers differ."""
-        ours, theirs = set(self._said[one]), set(self._said[other])
-        common, left, right = ours & theirs, ours - theirs, theirs - ours
+        ours, theirs = self._sets[one], self._sets[other]
+        common, words = ours & theirs, max(len(ours), len(theirs))
+        if len(common) < EXACT * words:
+            return None
+        left, right = ours - common, theirs - common
         if any(_numbered(w) for w in left) and any(_numbered(w) for w in right):
             return None
         near = _near(left, right)
-        words = max(len(ours), len(theirs))
         alike = len(common) + len(near)
         if not words or alike < ALIKE * words:
             return None

@@ -126,7 +126,9 @@ def _text(body: str, marker: str) -> str:
 
 
 def _path(comment: Ref) -> str:
-    return f"/issues/comments/{int(comment.id)}"
+    if not comment.id.isdecimal():
+        raise ProtocolError(f"{comment.id!r} is no comment's id", connection=comment.connection)
+    return f"/issues/comments/{comment.id}"
 
 
 def _narrowed(error: CredentialsError) -> ConnectorError:

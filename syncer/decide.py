@@ -10,20 +10,21 @@ from datetime import datetime, timedelta
 import structlog
 
 from syncer.attempts import BACKOFF_CAP, action_digest, parked_id
-from syncer.engine import comments as talk
-from syncer.engine.comments import Mirror, Thread, Wish
+from syncer.conversation import talk
 from syncer.engine.merge import Circumstances, FieldError, Merged, merge
 from syncer.engine.plan import BURIAL, Action, plan
-from syncer.errors import ConnectorError
+from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy, Hold, Link, Origin, Parked
 from syncer.live import Session
-from syncer.model import CLOSED, Address, Edited, Ref, State, Value, client_id, marker_for
+from syncer.model import CLOSED, Address, Edited, Ref, State, Value
 from syncer.store import items, journal, threads
 from syncer.store.items import Row
 from syncer.store.records import Entry, append
 from syncer.store.threads import Remark
 
 log = structlog.get_logger()
+
+UNFORESEEN = "unforeseen"
 
 Histories = dict[tuple[str, str], Edited | None]
 
@@ -75,7 +76,14 @@ def _load(session: Session, ids: Sequence[str]) -> Batch:
 
 async def _merge_all(session: Session, batch: Batch) -> dict[str, Merged]:
     """Merge each link; where only a tracker's history can tell who was later, ask it and merge again."""
-    merged = {i: _merge_one(session, batch, link) for i, link in batch.links.items()}
+    merged: dict[str, Merged] = {}
+    for id_, link in batch.links.items():
+        try:
+            merged[id_] = _merge_one(session, batch, link)
+        except SyncerError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one item that nobody foresaw must not stop the others
+            _park_unforeseen(session, batch, id_, error)
     unclear = {i: m.unclear for i, m in merged.items() if m.unclear}
     for id_, spots in unclear.items():
         batch.times[id_] = await _histories(session, batch.rows[id_], spots)
@@ -163,54 +171,98 @@ async def _histories(session: Session, rows: Mapping[str, Row], spots: frozenset
 # -- save ------------------------------------------------------------------------------------
 
 
+@dataclass(slots=True)
+class Decided:
+    """What is to be kept of one link, and what is due for it."""
+
+    link: Link
+    restless: bool
+    actions: list[Action]
+    rows: list[Row]
+    entries: list[Entry]
+    holds: list[Hold]
+    released: list[str]
+    parked: list[Parked]
+    unparked: list[str]
+    remarks: list[Remark]
+
+
 def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[Action]:
     """Keep what was decided in one transaction: agreed, owed, audit, bases. Then say what is due."""
-    actions: list[Action] = []
-    links: list[Link] = []
-    unspoken: list[Link] = []
-    rows: list[Row] = []
-    entries: list[Entry] = []
-    holds: list[Hold] = []
-    released: list[str] = []
-    parked: list[Parked] = []
-    unparked: list[str] = []
-    mirrored: list[Remark] = []
+    decided: list[Decided] = []
     for id_, result in merged.items():
-        before = batch.rows[id_]
-        held = frozenset(h.field for h in result.holds)
-        reasons = {c.field: c.because for c in result.changed}
-        planned = plan(result.link, result.copies, session.readers(), session.rules, reasons, held)
-        rows += [_row_after(before[c], copy) for c, copy in result.copies.items()]
-        entries += _burials(batch.links[id_], result.link, before)
-        entries += _entries(result, before)
-        holds += result.holds
-        released += [h.id for name, h in batch.holds[id_].items() if name not in held]
-        errors = (*result.errors, *planned.errors)
-        fresh, stale = _field_errors(session, batch, id_, errors, before)
-        parked += fresh
-        unparked += stale
-        due, gone = _due(session, batch, id_, planned.actions)
-        unparked += gone
-        talk_actions, found = _talk(session, batch, planned.link)
-        mirrored += found
-        due_talk, _ = _due(session, batch, id_, talk_actions)
+        try:
+            decided.append(_decided(session, batch, id_, result))
+        except SyncerError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one item that nobody foresaw must not stop the others
+            _park_unforeseen(session, batch, id_, error)
+    _keep(session, decided)
+    return [a for d in decided for a in d.actions]
+
+
+def _decided(session: Session, batch: Batch, id_: str, result: Merged) -> Decided:
+    before = batch.rows[id_]
+    held = frozenset(h.field for h in result.holds)
+    reasons = {c.field: c.because for c in result.changed}
+    planned = plan(result.link, result.copies, session.readers(), session.rules, reasons, held)
+    fresh, stale = _field_errors(session, batch, id_, (*result.errors, *planned.errors), before)
+    due, gone = _due(session, batch, id_, planned.actions)
+    said, found = talk(session, planned.link, before, batch.remarks)
+    due_talk, _ = _due(session, batch, id_, said)
+    up = session.readers()
+    return Decided(
+        link=planned.link,
         # Comments are no field with debts: a link is restless until none of its mirrors is missing.
-        (unspoken if talk_actions else links).append(planned.link)
-        up = session.readers()
-        actions += due + [a for a in due_talk if a.connection in up]
+        restless=bool(said),
+        actions=due + [a for a in due_talk if a.connection in up],
+        rows=[_row_after(before[c], copy) for c, copy in result.copies.items()],
+        entries=_burials(batch.links[id_], result.link, before) + _entries(result, before),
+        holds=list(result.holds),
+        released=[h.id for name, h in batch.holds[id_].items() if name not in held],
+        parked=fresh,
+        unparked=[*stale, *gone, *(p.id for p in batch.parked[id_] if p.kind == UNFORESEEN)],
+        remarks=found,
+    )
+
+
+def _keep(session: Session, decided: Sequence[Decided]) -> None:
+    rows = [r for d in decided for r in d.rows if r.copy.ref.connection not in session.down]
     with session.store.write() as tx:
-        items.save_rows(tx, session.sync, [r for r in rows if r.copy.ref.connection not in session.down])
-        items.save_links(tx, session.sync, links)
-        items.save_links(tx, session.sync, unspoken, dirty=True)
-        append(tx, session.sync, session.run, session.clock(), entries)
-        for hold in holds:
-            journal.hold(tx, session.sync, hold)
-        journal.release(tx, released)
-        journal.unpark(tx, unparked)
-        for entry in parked:
-            journal.park(tx, session.sync, entry)
-        threads.save(tx, session.sync, mirrored)
-    return actions
+        items.save_rows(tx, session.sync, rows)
+        items.save_links(tx, session.sync, [d.link for d in decided if not d.restless])
+        items.save_links(tx, session.sync, [d.link for d in decided if d.restless], dirty=True)
+        append(tx, session.sync, session.run, session.clock(), [e for d in decided for e in d.entries])
+        journal.release(tx, [i for d in decided for i in d.released])
+        journal.unpark(tx, [i for d in decided for i in d.unparked])
+        for one in decided:
+            for hold in one.holds:
+                journal.hold(tx, session.sync, hold)
+            for entry in one.parked:
+                journal.park(tx, session.sync, entry)
+        threads.save(tx, session.sync, [r for d in decided for r in d.remarks])
+
+
+def _park_unforeseen(session: Session, batch: Batch, id_: str, error: Exception) -> None:
+    """Set an item aside that made the program stumble; it is looked at again at every run."""
+    log.error("item.unforeseen", link=id_, exc_info=error)
+    now = session.clock()
+    spot = parked_id(id_, batch.links[id_].born, UNFORESEEN)
+    known = next((p for p in batch.parked[id_] if p.id == spot), None)
+    entry = Parked(
+        id=spot,
+        link=id_,
+        connection=batch.links[id_].born,
+        ref="",
+        field="",
+        kind=UNFORESEEN,
+        error=f"{type(error).__name__} while deciding: please report it; the log has the details",
+        attempts=known.attempts + 1 if known is not None else 1,
+        next_try=now,
+    )
+    with session.store.write() as tx:
+        journal.park(tx, session.sync, entry)
+        items.save_links(tx, session.sync, [batch.links[id_]], dirty=True)
 
 
 def _row_after(row: Row, copy: Copy) -> Row:
@@ -313,76 +365,3 @@ def _due(session: Session, batch: Batch, link: str, actions: Sequence[Action]) -
         if p.kind == "write" and p.field != "comments" and p.id not in wanted and _connection_up(session, p)
     ]
     return due, gone
-
-
-# -- comments --------------------------------------------------------------------------------
-
-
-def _talk(session: Session, batch: Batch, link: Link) -> tuple[list[Action], list[Remark]]:
-    """Return the comments to be written, and remarks to be kept: mirrors recognised by their id."""
-    rows = batch.rows[link.id]
-    remarks = [r for row in rows.values() for r in batch.remarks.get(row.copy.ref, ())]
-    if not remarks:
-        return [], []
-    found = _recognised(session, remarks)
-    ours = {r.comment.ref for r in found}
-    origins = [r for r in remarks if not r.mirror and r.comment.ref not in ours]
-    mirrors: dict[str, dict[str, Remark]] = {}
-    for remark in [*found, *(r for r in remarks if r.mirror)]:
-        mirrors.setdefault(remark.thread, {})[remark.comment.ref.connection] = remark
-    told = [
-        Thread(r.thread, link.id, r.comment, {c: _mirror(m) for c, m in mirrors.get(r.thread, {}).items()}, r.gone)
-        for r in origins
-        if not r.gone or _is_here(rows, r.comment.ref.connection)
-    ]
-    copies = {c: row.copy.ref for c, row in rows.items() if row.copy.state is State.HERE}
-    wishes = talk.wishes(link, told, copies, session.rules)
-    return [_comment_action(session, link, rows[w.connection], w) for w in wishes], found
-
-
-def _is_here(rows: Mapping[str, Row], connection: str) -> bool:
-    return connection in rows and rows[connection].copy.state is State.HERE
-
-
-def _mirror(remark: Remark) -> Mirror:
-    return Mirror(
-        ref=remark.comment.ref,
-        body=remark.comment.body,
-        source=remark.source,
-        touched=bool(remark.wrote) and remark.wrote != remark.comment.body,
-        gone=remark.gone,
-    )
-
-
-def _comment_action(session: Session, link: Link, row: Row, wish: Wish) -> Action:
-    live = session.lives.get(wish.connection)
-    redact = live.mapper.redact if live is not None else None
-    return Action(
-        do="comment",
-        link=link.id,
-        connection=wish.connection,
-        because=wish.because,
-        ref=row.copy.ref,
-        key=row.copy.key,
-        url=row.copy.url,
-        title=link.title,
-        thread=wish.thread,
-        was=wish.mirror.body if wish.mirror is not None else None,
-        text=redact(wish.body) if redact is not None and wish.body is not None else wish.body,
-        said=wish.mirror.ref if wish.mirror is not None else None,
-    )
-
-
-def _recognised(session: Session, remarks: Sequence[Remark]) -> list[Remark]:
-    """Return our own comments that carry no mark but an id only we could have chosen."""
-    origins = [r.thread for r in remarks if not r.mirror]
-    found: list[Remark] = []
-    for remark in remarks:
-        if remark.mirror or not remark.comment.own:
-            continue
-        here = remark.comment.ref.connection
-        ids = {client_id(marker_for(session.store.key, t, here)): t for t in origins if t != remark.thread}
-        thread = ids.get(remark.comment.ref.id)
-        if thread is not None:
-            found.append(replace(remark, thread=thread, mirror=True, wrote=remark.comment.body))
-    return found

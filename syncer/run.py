@@ -340,6 +340,7 @@ def _disclosed(session: Session, wiring: Wiring) -> Rules:
 def _note_start(session: Session, request: Request, started: datetime) -> None:
     doc = {"run": session.run, "sync": session.sync, "trigger": request.trigger, "outcome": "running"}
     with session.store.write() as tx:
+        records.bury_unfinished(tx, session.sync)
         records.save_run(
             tx,
             id_=session.run,

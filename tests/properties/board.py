@@ -9,14 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncer.engine.state import Rules
+from syncer.live import Directory
 from syncer.mapping.load import Layer, load
+from syncer.mapping.mapper import Mapper
 from syncer.mapping.schema import Tables
 from syncer.model import FIELDS, Address, Draft, Native, Patch, Receipt, Value
 from syncer.run import Report, Request, Spoke, Wiring, plan, sync
 from syncer.sdk.memory import MemoryConnector, Paging, Tracker, table
-from syncer.store import Store, items
+from syncer.sdk.memory_dialect import codecs
+from syncer.store import items
+from tests.properties.mortal import MortalStore
 
-PEOPLE = {f"{n}@example.com": {} for n in ("ann", "bob", "cyd")}
+PEOPLE: Mapping[str, Mapping[str, str]] = {f"{n}@example.com": {} for n in ("ann", "bob", "cyd")}
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Board:
     paging: Mapping[str, Paging] = field(default_factory=dict)
     split: frozenset[str] = frozenset()
     lagging: frozenset[str] = frozenset()
-    store: Store = field(default_factory=Store.memory)
+    store: MortalStore = field(default_factory=MortalStore.fresh)
     settle_wait: float = 60.0
 
     def wiring(self) -> Wiring:
@@ -90,6 +94,27 @@ class Board:
             ),
             options=None,
             tables=self.tables(name),
+        )
+
+    def mapper(self, name: str) -> Mapper:
+        """Return the eyes of *name*: what its words mean today."""
+        tracker = self.trackers[name]
+        return Mapper(
+            connection=name,
+            codecs=codecs(
+                tracker.fields,
+                statuses=tracker.statuses,
+                people=tracker.people,
+                spaced_labels=tracker.spaced_labels,
+                single_assignee=tracker.single_assignee,
+            ),
+            tables=self.tables(name),
+            directory=Directory(PEOPLE, self.rules.sync, self.store, {name: list(tracker.people.values())}),
+            words={
+                "status": [{"stage": w, "category": c} for w, c in tracker.statuses.items()],
+                "kind": [{"sort": w} for w in tracker.kinds],
+                "priority": [{"rank": w} for w in tracker.priorities],
+            },
         )
 
     def tables(self, name: str) -> Tables:

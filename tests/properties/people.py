@@ -1,0 +1,142 @@
+"""What people do to the fields of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from syncer.model import FIELDS, JSON, SET_FIELDS, State, fold
+from syncer.sdk.memory import NATIVES
+from tests.properties.world import Thing, World
+
+LABELS = ("red", "Blue sky", "ops/x")
+PERSONS = ("u-ann", "u-bob", "u-cyd")
+SCALARS = tuple(f for f in FIELDS if f not in SET_FIELDS)
+
+
+class People(World):
+    """People add items and change every field of every copy."""
+
+    @precondition(lambda self: len(self.things) < self.ITEMS)
+    @rule(data=st.data())
+    def add(self, data: st.DataObject) -> None:
+        at = data.draw(st.sampled_from(self.names), "at")
+        native: dict[str, JSON] = {}
+        if data.draw(st.booleans(), "with words"):
+            native["text"] = self.words(4)
+        if self.has("labels", at) and data.draw(st.booleans(), "with a label"):
+            native["tags"] = [self.label_at(at, data.draw(st.sampled_from(LABELS), "label"))]
+        if data.draw(st.booleans(), "under way"):
+            native["stage"] = data.draw(st.sampled_from(sorted(self.b.trackers[at].statuses)), "stage")
+        self.born(at, **native)
+
+    @precondition(lambda self: self.things)
+    @rule(data=st.data())
+    def change(self, data: st.DataObject) -> None:
+        thing, at = self.some_copy(data)
+        self.change_field(data, thing, at, data.draw(st.sampled_from(FIELDS), "field"))
+
+    @precondition(lambda self: self.things)
+    @rule(data=st.data())
+    def collide(self, data: st.DataObject) -> None:
+        """People change one field of one item on all sides before the next poll."""
+        thing = self.things[data.draw(st.sampled_from(sorted(self.things)), "thing")]
+        name = data.draw(st.sampled_from(FIELDS), "field")
+        for at in data.draw(st.permutations(self.names), "order"):
+            self.change_field(data, thing, at, name)
+
+    @precondition(lambda self: self.things)
+    @rule(data=st.data(), label=st.sampled_from(LABELS))
+    def race(self, data: st.DataObject, label: str) -> None:
+        """The same label is put on and taken off on several sides at once."""
+        thing = self.things[data.draw(st.sampled_from(sorted(self.things)), "thing")]
+        for at in data.draw(st.permutations(self.names), "order"):
+            self.toggle(thing, at, "labels", self.label_at(at, label))
+
+    # -- one field --------------------------------------------------------------------------------
+
+    def some_copy(self, data: st.DataObject) -> tuple[Thing, str]:
+        thing = self.things[data.draw(st.sampled_from(sorted(self.things)), "thing")]
+        return thing, data.draw(st.sampled_from(sorted(self.copies(thing))), "at")
+
+    def change_field(self, data: st.DataObject, thing: Thing, at: str, name: str) -> bool:
+        row = self.copies(thing).get(at)
+        if row is None or row.state is not State.HERE or not self.has(name, at):
+            return False
+        now = row.fields[NATIVES[name]]
+        match name:
+            case "labels":
+                return self.toggle(thing, at, name, self.label_at(at, data.draw(st.sampled_from(LABELS), "label")))
+            case "assignees":
+                return self.toggle(thing, at, name, data.draw(st.sampled_from(PERSONS), "person"))
+            case "body":
+                return self.edit(thing, at, name, self.reworded(data, str(now or "")))
+            case _:
+                return self.edit(thing, at, name, data.draw(st.sampled_from(self.choices(thing, at, name)), name))
+
+    def choices(self, thing: Thing, at: str, name: str) -> Sequence[JSON]:
+        tracker = self.b.trackers[at]
+        match name:
+            case "title":
+                return [f"{thing.name} {how}" for how in ("soon", "later", "never")]
+            case "kind":
+                return [k for k in tracker.kinds if k != "Part"]
+            case "status":
+                return sorted(tracker.statuses)
+            case "priority":
+                return list(tracker.priorities)
+            case "due":
+                return ["2032-01-01", "2032-02-02", None]
+            case "estimate":
+                return [0, 1, 2.5, None]
+            case _:
+                return [None, *self.above(thing, at)]
+
+    def above(self, thing: Thing, at: str) -> list[JSON]:
+        """Return the records an item may stand under: of older items, so that no circle closes."""
+        older = [t for t in self.things.values() if list(self.things).index(t.name) < list(self.things).index(thing.name)]
+        rows = [self.copies(t).get(at) for t in older]
+        return [r.id for r in rows if r is not None and r.state is State.HERE]
+
+    def label_at(self, at: str, label: str) -> str:
+        tracker = self.b.trackers[at]
+        return label if tracker.spaced_labels else "_".join(label.split())
+
+    def toggle(self, thing: Thing, at: str, name: str, element: str) -> bool:
+        row = self.copies(thing).get(at)
+        if row is None or row.state is not State.HERE or not self.has(name, at):
+            return False
+        have = [str(e) for e in row.fields[NATIVES[name]]]  # type: ignore[union-attr]  # a list of texts
+        left = [e for e in have if fold(e) != fold(element)]
+        if len(left) < len(have):
+            return self.edit(thing, at, name, left)
+        alone = name == "assignees" and self.b.trackers[at].single_assignee
+        return self.edit(thing, at, name, [element] if alone else sorted([*have, element]))
+
+    # -- texts ------------------------------------------------------------------------------------
+
+    def words(self, lines: int) -> str:
+        return "\n".join(self.line() for _ in range(lines))
+
+    def line(self) -> str:
+        """Return a line nobody wrote before."""
+        self.number += 1
+        return f"line {self.number}"
+
+    def reworded(self, data: st.DataObject, text: str) -> str | None:
+        have = text.splitlines()
+        at = data.draw(st.integers(0, len(have)), "line")
+        match data.draw(st.sampled_from(["insert", "insert", "change", "remove", "clear"]), "how"):
+            case "insert":
+                have.insert(at, self.line())
+            case "change" if have:
+                have[at % len(have)] = self.line()
+            case "remove" if have:
+                del have[at % len(have)]
+            case "clear":
+                have = []
+            case _:
+                have.append(self.line())
+        return "\n".join(have) or None

@@ -1,0 +1,79 @@
+"""Companies of trackers, each with habits of its own, as Hypothesis draws them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from syncer.model import FIELDS
+from syncer.sdk.memory import Paging
+from tests.properties.board import Board, board
+from tests.properties.world import START, UNLIMITED
+
+NAMES = ("a", "b", "c", "d")
+PEOPLE_OF_ALL = ("u-ann", "u-bob", "u-cyd")
+WAYS = {
+    "Inbox": ["Next"],
+    "Someday": ["Next"],
+    "Next": ["Doing", "Dropped", "Inbox", "Someday"],
+    "Doing": ["Checking", "Next"],
+    "Checking": ["Shipped", "Doing"],
+    "Shipped": ["Next"],
+    "Dropped": ["Next"],
+}
+
+HABITS: Mapping[str, Mapping[str, Any]] = {
+    "answers creates without a body": {"bare": ("create",)},
+    "answers updates without a body": {"bare": ("update",)},
+    "takes some fields only later": {"late": ("status", "labels", "parent")},
+    "few statuses": {"statuses": {"Next": "new", "Shipped": "over"}},
+    "few kinds and priorities": {"kinds": ("Chore", "Defect"), "priorities": ("-", "P3", "P1")},
+    "coarse stamps": {"resolution": timedelta(seconds=1)},
+    "ids of our choosing": {"client_ids": True},
+    "one assignee": {"single_assignee": True},
+    "no estimates, no parents": {"fields": tuple(f for f in FIELDS if f not in {"estimate", "parent"})},
+    "no assignees, no dates": {"fields": tuple(f for f in FIELDS if f not in {"assignees", "due"})},
+    "labels without spaces": {"spaced_labels": False},
+    "labels without case": {"folds_labels": True},
+    "no history": {"keeps_history": False},
+    "statuses step by step": {"moves": WAYS},
+    "spaces at line ends": {"rewrites": lambda text: re.sub(r" *\n", "  \n", text)},
+    "records move with comments": {"comments_touch": True},
+}
+
+habits = st.lists(st.sampled_from(sorted(HABITS)), max_size=4, unique=True)
+pagings = st.one_of(
+    st.just(Paging()),
+    st.builds(
+        Paging,
+        size=st.sampled_from([1, 2, 3]),
+        newest_first=st.booleans(),
+        repeats=st.booleans(),
+        shuffle=st.one_of(st.none(), st.integers(0, 9)),
+        stale=st.one_of(st.none(), st.integers(0, 9)),
+    ),
+)
+sides = st.fixed_dictionaries({"habits": habits, "paging": pagings, "split": st.booleans()})
+companies = st.lists(sides, min_size=2, max_size=4)
+
+
+def company(drawn: list[dict[str, Any]], **rules: Any) -> Board:
+    """Return a board of the trackers drawn."""
+    names = NAMES[: len(drawn)]
+    options: dict[str, dict[str, Any]] = {}
+    for name, side in zip(names, drawn, strict=True):
+        options[name] = {}
+        for habit in side["habits"]:
+            options[name].update(HABITS[habit])
+        kept = options[name].get("statuses")
+        if kept is not None and "moves" in options[name]:
+            del options[name]["moves"]
+    b = board(names, options=options, **{"limits": UNLIMITED, **rules})
+    b.clock.now = START
+    b.paging = {n: side["paging"] for n, side in zip(names, drawn, strict=True)}
+    b.split = frozenset(n for n, side in zip(names, drawn, strict=True) if side["split"])
+    return b

@@ -98,24 +98,37 @@ def _tried(tx: sa.Connection, session: Session, wish: Wish) -> Joined:
 
 def _rows(tx: sa.Connection, session: Session, wish: Wish) -> list[Row]:
     """Return the records of a wish. Raises `ConfigError` for those that cannot be copies of anything."""
+    _refuse_doubles(wish.spots)
     rows: dict[str, Row] = {}
     for spot in wish.spots:
         ref = located(tx, session.sync, session.rules.connections, spot)
         _refuse_unread(session, ref.connection if ref is not None else spot.connection)
         if ref is None:
             where = spot.connection or " or ".join(session.rules.connections)
-            raise ConfigError(f"{spot}: no such record on {where}", fix=_unknown(session, spot))
+            raise ConfigError(f"{spot}: no such record on {where}.", fix=_unknown(session, spot))
         row = items.rows_by_ref(tx, session.sync, [ref])[ref]
         name = named(ref.connection, row.copy)
         if ref.connection in rows:
             other = named(ref.connection, rows[ref.connection].copy)
-            raise ConfigError(f"{other} and {name} are on the same connection: an item has one copy there")
+            raise _double(ref.connection, other, name)
         if row.copy.state is not State.HERE:
             raise ConfigError(f"{name} is {row.copy.state}: only a record that is here can be linked")
         if row.record.synced_by is not None:
-            raise ConfigError(f"{name} is already synced by {row.record.synced_by}", fix="Switch that off first.")
+            raise ConfigError(f"{name} is already synced by {row.record.synced_by}.", fix="Switch that off first.")
         rows[ref.connection] = row
     return list(rows.values())
+
+
+def _refuse_doubles(spots: Sequence[Spot]) -> None:
+    seen: dict[str, Spot] = {}
+    for spot in spots:
+        other = seen.setdefault(spot.connection, spot)
+        if spot.connection and other != spot:
+            raise _double(spot.connection, str(other), str(spot))
+
+
+def _double(connection: str, one: str, other: str) -> ConfigError:
+    return ConfigError(f"{one} and {other} are both on {connection}: an item has one copy there")
 
 
 def _refuse_unread(session: Session, connection: str) -> None:
@@ -146,7 +159,7 @@ def _joined(tx: sa.Connection, session: Session, wish: Wish, rows: Sequence[Row]
     for row in free:
         items.join(tx, session.sync, row.copy.ref, link.id)
         entries.append(Entry(link.id, str(row.copy.ref), "link", "", None, row.copy.url, "a person", wish.why))
-    append(tx, session.sync, session.run, session.clock(), entries)
+    append(tx, session.sync, "", session.clock(), entries)
     refs = {row.copy.ref for row in free}
     waits = [h.id for h in journal.held(tx, session.sync) if h.field in WAITING and h.ref in refs]
     journal.release(tx, waits)
@@ -164,7 +177,7 @@ def _refuse_two(rows: Sequence[Row], copies: Mapping[str, Mapping[str, Row]]) ->
         if row.link == linked[0].link:
             continue
         said = [f"{_name(r)} belongs to the item of {_others(r, copies)}" for r in (linked[0], row)]
-        raise ConfigError("; ".join(said), fix=f"Take one out first: syncer unlink {_name(row)}")
+        raise ConfigError(f"{'; '.join(said)}.", fix=f"Take one out first: syncer unlink {_name(row)}")
 
 
 def _refuse_taken(
@@ -178,12 +191,12 @@ def _refuse_taken(
             others = " and ".join(_name(r) for c, r in sorted(there.items()) if c != connection)
             taken = _name(there[connection])
             raise ConfigError(
-                f"{others} has a copy on {connection} already: {taken}",
+                f"{others} has a copy on {connection} already: {taken}.",
                 fix=f"Take that out first: syncer unlink {taken} --from {connection}",
             )
         if connection in making:
             raise ConfigError(
-                f"a copy of this item is being made on {connection}, and it is not known yet whether it arrived",
+                f"a copy of this item is being made on {connection}, and it is not known yet whether it arrived.",
                 fix=f"Run first: syncer sync {session.sync}",
             )
 

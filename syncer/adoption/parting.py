@@ -49,11 +49,11 @@ def _parted(
     id_ = items.link_of(tx, sync, ref) if ref is not None else None
     if id_ is None:
         why = "belongs to no item" if ref is not None else "is not known"
-        raise ConfigError(f"{spot} {why}", fix="`syncer links` lists the items.")
+        raise ConfigError(f"{spot} {why}.", fix="`syncer links` lists the items.")
     link, rows = items.load_links(tx, [id_])[id_], items.rows_of_links(tx, [id_])[id_]
     if from_ is not None and from_ not in rows:
         there = ", ".join(_name(r) for _, r in sorted(rows.items()))
-        raise ConfigError(f"{spot} has no copy on {from_}", fix=f"It has: {there}.")
+        raise ConfigError(f"{spot} has no copy on {from_}.", fix=f"It has: {there}.")
     kept = {c: r for c, r in rows.items() if from_ is not None and c != from_}
     if len(kept) < 2:  # noqa: PLR2004 -- one copy alone is in step with itself
         kept = {}

@@ -270,6 +270,7 @@ def _proposal(cards: Sequence[Card], spots: set[int], edges: Sequence[_Edge], co
     said = dict.fromkeys(e.reason for e in edges)
     reason = "; ".join(said)
     if len(said) > 1:
-        reason = "; ".join(f"{cards[e.one].name} and {cards[e.other].name}: {e.reason}" for e in edges)
+        pairs = ((sorted((cards[e.one], cards[e.other]), key=group.index), e) for e in edges)
+        reason = "; ".join(f"{one.name} and {other.name}: {e.reason}" for (one, other), e in pairs)
     link = next((c.link for c in group if c.link), None)
     return Proposal(group, min(e.confidence for e in edges), reason, link)

@@ -128,7 +128,7 @@ class Titles:
             return None
         told = sum(map(self._tells, common)) + sum(self._tells(w) * TYPO for w in near)
         share = told / max(sum(map(self._tells, ours)), sum(map(self._tells, theirs)))
-        return Likeness(words - alike, words, min(share, 1.0)) if share >= TELLING else None
+        return Likeness(words - len(common), words, min(share, 1.0)) if share >= TELLING else None
 
     def _tells(self, word: str) -> float:
         return math.log(1 + self._number / self._often[word])

@@ -34,10 +34,11 @@ class Comments:
         found = {node["id"]: node async for node in self._nodes(item, {})}
         return sorted((self.reader.comment(node) for node in found.values()), key=lambda one: (one.created, one.ref))
 
-    async def find(self, id_: str) -> Comment | None:
-        """Return the comment of that id, unless it was deleted."""
-        node = await self._ever(id_)
-        return self.reader.comment(node) if node and not deleted(node) else None
+    async def find(self, item: Address, id_: str) -> Comment | None:
+        """Return the issue's comment of that id, unless it was deleted. Raises NotFoundError where the
+        issue cannot be read: that it is not shown says nothing then."""
+        nodes = [node async for node in self._nodes(item, {"id": {"eq": id_}})]
+        return self.reader.comment(nodes[0]) if nodes else None
 
     async def write(self, item: Address, body: str, id_: str) -> Comment:
         """Write a comment under an id of ours: sent twice, it is refused, never doubled."""

@@ -140,8 +140,14 @@ class LinearConnector:
         return found
 
     async def find(self, draft: Draft, since: datetime) -> Record | None:
-        """Return the issue under the draft's client id, wherever it is by now: its `state` tells."""
-        return await self._sought(draft.client_id)
+        """Return the issue under the draft's client id, wherever it is by now: its `state` tells.
+
+        Raises NotFoundError where our team cannot be read: that nothing is shown says nothing then.
+        """
+        found = await self._sought(draft.client_id)
+        if found is None and not await self._team_is_seen():
+            raise self._shut_out()
+        return found
 
     async def create(self, draft: Draft) -> Receipt:
         """Create the issue under the draft's client id: sent twice, it is refused, never doubled.
@@ -194,7 +200,7 @@ class LinearConnector:
         client_id: str,
         since: datetime,
     ) -> Comment | None:
-        return await (await self._talk()).find(client_id)
+        return await (await self._talk()).find(item, client_id)
 
     async def comment(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
         return await (await self._talk()).write(item, body, client_id)
@@ -252,8 +258,7 @@ class LinearConnector:
             async for page in delta(self.api, reader, ISSUES_DELTA, variables, since):
                 yield page
         except (NotFoundError, ForbiddenError) as error:
-            message = f'the team "{self.setting.options.team}" cannot be read any more with this token'
-            raise NotFoundError(message, connection=self.setting.connection) from error
+            raise self._shut_out() from error
 
     async def _talk(self) -> Comments:
         return Comments(self.api, await self._reading())
@@ -290,6 +295,10 @@ class LinearConnector:
         if len(refs) > 1 and not await self._team_is_seen():
             return {ref: Missing(ref, State.UNREACHABLE) for ref in refs}
         return {ref: await self._one(ref) for ref in refs}
+
+    def _shut_out(self) -> NotFoundError:
+        message = f'the team "{self.setting.options.team}" cannot be read any more with this token'
+        return NotFoundError(message, connection=self.setting.connection)
 
     async def _team_is_seen(self) -> bool:
         try:

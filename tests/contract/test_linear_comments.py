@@ -248,6 +248,16 @@ async def test_deleting_where_the_team_was_closed_to_us_is_not_taken_for_done() 
         assert [c.ref for c in await d.connector.comments(item)] == [ours.ref]
 
 
+@pytest.mark.parametrize("act", ["hide", "purge"])
+async def test_an_issue_we_cannot_read_does_not_deny_that_a_comment_arrived(act: str) -> None:
+    async with desk() as d:
+        item, _ = await _ours(d)
+        getattr(d.sandbox, act)(item.key)
+
+        with pytest.raises(NotFoundError):
+            await d.connector.find_comment(item, MARKER, client_id(MARKER), START)
+
+
 @both_ways
 async def test_a_comment_deleted_before_its_answer_came_is_not_found(ways: Ways) -> None:
     async with desk(ways=ways) as d:

@@ -232,6 +232,15 @@ async def test_a_create_that_arrived_before_and_is_hidden_is_refused_and_never_d
     assert len(d.sandbox.space.issues) == 1
 
 
+async def test_a_team_closed_to_us_does_not_deny_that_a_create_arrived() -> None:
+    async with desk() as d:
+        await d.connector.create(draft("Once"))
+        d.sandbox.shut_out()
+
+        with pytest.raises(NotFoundError, match='"ENG" cannot be read any more'):
+            await d.connector.find(draft("Once"), START)
+
+
 async def test_what_lists_do_not_show_of_the_trash_is_found_by_asking_singly() -> None:
     async with desk(ways=Ways(trash_listed=False)) as d:
         first = await d.connector.create(draft("Once"))

@@ -26,6 +26,8 @@ async def talk(session: Session, live: Live, action: Action) -> Action | None:
     """Write what a thread lacks: a new mirror, another text for one, or its end."""
     if action.thread is None or action.ref is None or is_awaited(session, action):
         return None
+    if action.said is not None and not await _is_untouched(session, live, action.said, Address(action.ref, action.key)):
+        return None
     intent = _intent(session, action)
     if intent is None:
         return None
@@ -42,6 +44,19 @@ async def talk(session: Session, live: Live, action: Action) -> Action | None:
         raise
     told(session, live, intent, written, action.because)
     return replace(action, state="applied", url=(written.url if written is not None else "") or action.url)
+
+
+async def _is_untouched(session: Session, live: Live, mirror: Ref, item: Address) -> bool:
+    """Read the mirror itself: not every tracker tells when a person edited or deleted one."""
+    present = {c.ref: c for c in await live.connector.comments(item)}
+    with session.store.write() as tx:
+        known = threads.known(tx, session.sync, [mirror]).get(mirror)
+        if known is None:
+            return False
+        now = present.get(mirror, known.comment)
+        gone = mirror not in present
+        threads.save(tx, session.sync, [replace(known, comment=now, gone=gone, read_at=session.clock())])
+    return not gone and known.wrote in {"", now.body}
 
 
 def _intent(session: Session, action: Action) -> Intent | None:

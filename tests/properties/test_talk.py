@@ -119,6 +119,17 @@ def test_a_mirror_a_person_edited_is_left_alone() -> None:
     assert bodies(b)["c"] == []
 
 
+def test_a_mirror_edited_unseen_is_left_alone_too() -> None:
+    b, _, said = spoken(options={"b": {"comments_with_records": True}})
+    b.trackers["b"].edit_comment(mirror(b, "b"), "My own words now")
+    b.trackers["a"].edit_comment(said, "Other words")
+
+    b.sync()
+
+    assert bodies(b)["b"] == ["My own words now"]
+    assert "Other words" in bodies(b)["c"][0]
+
+
 def test_a_mirror_a_person_deleted_does_not_come_back() -> None:
     b, _, said = spoken()
     b.trackers["b"].delete_comment(mirror(b, "b"))

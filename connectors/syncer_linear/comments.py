@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,32 +56,41 @@ class Comments:
             return self.reader.comment(node)
 
     async def edit(self, item: Address, comment: Ref, body: str) -> Comment:
-        """Give a comment another text. Raises NotFoundError where it is gone."""
+        """Give a comment another text. Raises NotFoundError where it is gone, RejectedError where that
+        cannot be said."""
         variables = {"id": comment.id, "input": {"body": said(body)}}
-        answer = await self._change(COMMENT_UPDATE, variables)
+        answer = await self._change(COMMENT_UPDATE, item, variables)
         node = answer.get("comment") or {}
         if deleted(node):
             raise NotFoundError("the comment was deleted", connection=self.reader.connection)
         return self.reader.comment({"issueId": item.ref.id, **node})
 
     async def delete(self, item: Address, comment: Ref) -> None:
-        """Delete a comment. One that is gone is no error, if the issue can be read: what is hidden
-        gives the same answer."""
-        try:
-            await self._change(COMMENT_DELETE, {"id": comment.id})
-        except NotFoundError:
-            if [node async for node in self._nodes(item, {"id": {"eq": comment.id}})]:
-                raise
+        """Delete a comment; one that is gone is no error. Raises RejectedError where that cannot be said."""
+        with contextlib.suppress(NotFoundError):
+            await self._change(COMMENT_DELETE, item, {"id": comment.id})
 
-    async def _change(self, operation: Operation, variables: Mapping[str, Any]) -> Node:
+    async def _change(self, operation: Operation, item: Address, variables: Mapping[str, Any]) -> Node:
         try:
             answer: Node = (await self.api.ask(operation, variables, again=False))[operation.root]
+        except NotFoundError as error:
+            # What is hidden gives the same answer as what is gone.
+            if await self._is_gone(item, variables["id"]):
+                raise
+            raise RejectedError("the comment is out of reach", connection=self.reader.connection) from error
         except ForbiddenError as error:
             # Somebody else's: our account has changed. That says nothing about the connection.
             raise RejectedError(error.message, connection=self.reader.connection) from error
         if answer.get("success") is False:
             raise RejectedError("Linear did not change the comment", connection=self.reader.connection)
         return answer
+
+    async def _is_gone(self, item: Address, id_: str) -> bool:
+        """Say whether the issue can be read and does not have that comment."""
+        try:
+            return await self.find(item, id_) is None
+        except NotFoundError:
+            return False
 
     async def _ever(self, id_: str) -> Node | None:
         """Return the comment of that id as Linear keeps it, deleted or not."""

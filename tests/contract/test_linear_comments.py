@@ -226,14 +226,18 @@ async def test_deleting_what_is_gone_already_is_no_error(ways: Ways) -> None:
     assert d.sandbox.show(item.key)["comments"] == []
 
 
+@pytest.mark.parametrize("way", ["edit", "delete"])
 @pytest.mark.parametrize("act", ["hide", "purge"])
-async def test_deleting_where_we_cannot_look_is_not_taken_for_done(act: str) -> None:
+async def test_where_we_cannot_look_a_comment_is_not_taken_for_gone(act: str, way: str) -> None:
     async with desk() as d:
         item, ours = await _ours(d)
         getattr(d.sandbox, act)(item.key)
 
-        with pytest.raises(NotFoundError):
-            await d.connector.delete_comment(item, ours.ref)
+        with pytest.raises(RejectedError, match="out of reach") as caught:
+            await _change(d, way, item, ours)
+
+    assert not isinstance(caught.value, NotFoundError)
+    assert caught.value.connection == "linear"
 
 
 async def test_deleting_where_the_team_was_closed_to_us_is_not_taken_for_done() -> None:
@@ -241,7 +245,7 @@ async def test_deleting_where_the_team_was_closed_to_us_is_not_taken_for_done() 
         item, ours = await _ours(d)
         d.sandbox.shut_out()
 
-        with pytest.raises(NotFoundError):
+        with pytest.raises(RejectedError, match="out of reach"):
             await d.connector.delete_comment(item, ours.ref)
 
         d.sandbox.let_in()

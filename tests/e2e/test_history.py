@@ -6,7 +6,7 @@ import json
 import sqlite3
 import stat
 
-from tests.e2e.office import TRACKERS, Office
+from tests.e2e.office import NOTHING, TRACKERS, Office
 
 
 def test_history_tells_an_item_s_story_across_the_trackers(office: Office) -> None:
@@ -76,3 +76,31 @@ def test_a_trail_that_was_tampered_with_is_exit_1(office: Office) -> None:
 def test_two_questions_at_once_are_a_usage_mistake(office: Office) -> None:
     assert office.run("history").code == 2
     assert office.run("history", "--verify", "--export", "x").code == 2
+
+
+def test_an_audit_of_a_board_in_step_is_exit_0_and_writes_nothing(office: Office) -> None:
+    office.boxes["jira"].add("Checkout", body="Words with a *slant*.", labels=["roadmap"], status="In Progress")
+    office.boxes["github"].add("Wallet", body="More words.")
+    office.settled()
+    office.forget()
+
+    done = office.run("audit", "--json")
+
+    assert (done.code, done.doc["checked"], done.doc["divergences"]) == (0, 2, []), done.out
+    assert office.writes() == NOTHING
+
+
+def test_an_audit_reports_what_differs_and_that_a_person_must_look(office: Office) -> None:
+    office.boxes["jira"].add("Checkout")
+    office.settled()
+    office.edit("linear", "Checkout", title="Checkout for guests")
+
+    done = office.run("audit", "--json")
+    told = office.run("audit")
+
+    (one,) = done.doc["divergences"]
+    assert (done.code, told.code) == (3, 3)
+    assert (one["field"], one["agreed"], one["state"]) == ("title", "Checkout", "edited")
+    assert one["values"] == {"jira": "Checkout", "github": "Checkout", "linear": "Checkout for guests"}
+    assert one.keys() >= {"link", "title", "since", "age_seconds"}
+    assert "linear: Checkout for guests  <-" in told.out

@@ -187,7 +187,7 @@ class JiraConnector:
         return await self._talk().say(item, body, marker, client_id)
 
     async def find_comment(self, item: Address, marker: str, client_id: str, since: datetime) -> Comment | None:
-        """Return our comment with that marker, if it is there and open to all."""
+        """Return our comment with that marker. Raises `RejectedError` for one that is restricted now."""
         return await self._talk().find(item, marker, since)
 
     async def edit_comment(self, item: Address, comment: Ref, body: str, marker: str) -> Comment:

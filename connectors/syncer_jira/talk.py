@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from syncer.errors import NotFoundError, ProtocolError, UnavailableError
+from syncer.errors import NotFoundError, ProtocolError, RejectedError, UnavailableError
 from syncer.model import Address, Comment, Ref
 from syncer_jira import adf, marks, records
 from syncer_jira.api import PAGE, PAGES, Api, Object
@@ -40,15 +40,21 @@ class Talk:
     async def find(self, item: Address, marker: str, since: datetime) -> Comment | None:
         """Return our comment with that marker, from the issue's own list, which does not lag.
 
-        One that was restricted meanwhile is not found: it is nothing we may read.
+        Raises `RejectedError` for one that was restricted meanwhile: it arrived, so it must not be
+        written again, and it is nothing we may read.
         """
         async for raw in self.api.listed(f"issue/{item.ref.id}/comment", "comments"):
-            if records.stamp(raw.get("created")) < since - EARLY or not records.is_open_to_all(raw):
+            if records.stamp(raw.get("created")) < since - EARLY or not self._is_ours(raw, marker):
                 continue
-            found = self._comment(raw, item)
-            if found.marker == marker and found.own:
-                return found
+            if not records.is_open_to_all(raw):
+                said = f"our comment {raw.get('id')} on {item.key} arrived and is restricted now"
+                raise RejectedError(said, connection=self.api.setting.connection)
+            return self._comment(raw, item)
         return None
+
+    def _is_ours(self, raw: Object, marker: str) -> bool:
+        author = records.account(raw.get("author"))
+        return author is not None and author.id == self.facts.me.id and marks.unmarked(raw.get("body"))[1] == marker
 
     async def say(self, item: Address, body: str, marker: str, client_id: str) -> Comment:
         answer = await self.api.write("POST", f"issue/{item.ref.id}/comment", self._said(item, body, marker))

@@ -128,15 +128,18 @@ async def test_a_comment_restricted_later_is_as_good_as_gone(in_role: bool) -> N
         assert [c.ref.id for c in await d.connector.comments(address(record))] == [kept, lost]
 
 
-async def test_our_own_comment_restricted_meanwhile_is_not_read_back_by_its_marker() -> None:
+async def test_our_comment_restricted_meanwhile_is_neither_read_nor_taken_for_one_that_never_arrived() -> None:
     async with desk() as d:
         record = await d.record(d.sandbox.add("Talked about"))
         ours = await d.connector.comment(address(record), BODY, "C1.ab", "id")
+        d.sandbox.say(record.key, "For administrators", restricted=True)
         d.sandbox.restrict(ours.ref.id)
+        since = START - timedelta(hours=1)
 
-        found = await d.connector.find_comment(address(record), "C1.ab", "id", START - timedelta(hours=1))
-
-    assert found is None
+        with pytest.raises(RejectedError, match="arrived and is restricted") as error:
+            await d.connector.find_comment(address(record), "C1.ab", "id", since)
+        assert not isinstance(error.value, NotFoundError)
+        assert await d.connector.find_comment(address(record), "C2.ab", "id", since) is None
 
 
 @pytest.mark.parametrize("in_role", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sqlite3
@@ -139,11 +140,14 @@ def _inode(path: Path | None) -> tuple[int, int] | None:
 
 
 def _private(path: Path) -> None:
-    """Create the database file readable by its owner alone."""
+    """Create the database file readable by its owner alone; one that we may not write is not touched."""
     if not path.parent.is_dir():
         raise StoreError(f"the folder {path.parent} of the database does not exist. Make it, or change [store] url.")
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    if not os.access(path, os.R_OK | os.W_OK):
+        # SQLite would leave a -shm beside it that stays read-only when the file no longer is.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _key(engine: sa.Engine, path: Path | None, said: bytes | None) -> bytes:

@@ -53,6 +53,9 @@ class Office:
     options: dict[str, dict[str, Any]]
     environ: dict[str, str]
     sync: dict[str, str] = field(default_factory=lambda: {"every": '"1h"', "settle_wait": '"1s"'})
+    store: str = "sqlite:///syncer.db"
+    limited: Callable[[], None] | None = None
+    """Called in each new process before it becomes syncer, to take from it what it shall do without."""
 
     @property
     def config(self) -> Path:
@@ -65,7 +68,7 @@ class Office:
     def configure(self, **sync: str) -> None:
         """Write config.toml; *sync* are lines of the sync's table, in TOML."""
         self.sync |= sync
-        lines = ["[store]", 'url = "sqlite:///syncer.db"']
+        lines = ["[store]", f'url = "{self.store}"']
         for name, options in self.options.items():
             lines += ["", f"[connections.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in options.items())]
         for person in PEOPLE:
@@ -85,6 +88,7 @@ class Office:
             text=True,
             env=self.environ,
             cwd=self.folder,
+            preexec_fn=self.limited,  # noqa: PLW1509 -- what is called there takes no lock
         )
 
     def run(self, *words: str) -> Ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,14 @@ SITES = {
 KEYS = {"jira": "ROAD-{}", "github": "#{}", "linear": "ENG-{}"}
 
 
-def card(connection: str, number: int, title: str, *, body: str = "", **more: object) -> Card:
-    known = {
+def card(connection: str, number: int, title: str, *, body: str = "", **more: Any) -> Card:
+    known: dict[str, Any] = {
         "created": date(2026, 1, 1 + NAMES.index(connection)),
         "says": (speech("title", title), speech("description", body)),
         **more,
     }
     key, url = KEYS[connection].format(number), SITES[connection].format(number)
-    return Card(Ref(connection, "issue", str(number)), key, url, title, **known)  # type: ignore[arg-type]  # as given
+    return Card(Ref(connection, "issue", str(number)), key, url, title, **known)
 
 
 def proposed(*cards: Card) -> list[Proposal]:
@@ -139,13 +140,23 @@ def test_a_slip_of_the_pen_does_not_part_two_titles() -> None:
 
 
 def test_circumstances_alone_are_no_evidence() -> None:
-    same = {"people": frozenset({"ann"}), "labels": frozenset({"x"}), "creator": "ann", "created": date(2026, 5, 5)}
+    same: dict[str, Any] = {
+        "people": frozenset({"ann"}),
+        "labels": frozenset({"x"}),
+        "creator": "ann",
+        "created": date(2026, 5, 5),
+    }
 
     assert proposed(card("jira", 1, "Apples", **same), card("github", 7, "Pears", **same)) == []
 
 
 def test_everything_at_once_is_still_not_certain() -> None:
-    same = {"people": frozenset({"ann"}), "labels": frozenset({"x"}), "creator": "ann", "created": date(2026, 5, 5)}
+    same: dict[str, Any] = {
+        "people": frozenset({"ann"}),
+        "labels": frozenset({"x"}),
+        "creator": "ann",
+        "created": date(2026, 5, 5),
+    }
     one = card("jira", 1, "Checkout", body=SITES["github"].format(7), **same)
     two = card("github", 7, "Checkout", body=SITES["jira"].format(1), **same)
 
@@ -212,7 +223,7 @@ def test_no_record_is_in_two_proposals() -> None:
 
 
 def test_an_item_takes_in_a_record_only_where_it_lacks_a_copy() -> None:
-    linked = {"link": "L1", "lacks": frozenset({"linear"})}
+    linked: dict[str, Any] = {"link": "L1", "lacks": frozenset({"linear"})}
     copies = [card("jira", 1, "Fix", **linked), card("github", 7, "Fix", **linked)]
 
     found = only(*copies, card("linear", 3, "Fix"), card("github", 8, "Fix"))

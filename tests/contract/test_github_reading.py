@@ -76,6 +76,17 @@ async def test_a_wrong_token_is_a_matter_of_credentials() -> None:
             pass
 
 
+@pytest.mark.parametrize("says", [{}, {"login": ""}, {"login": None}])
+async def test_an_account_without_a_name_is_refused_as_nothing_of_it_could_be_known_again(says: Any) -> None:
+    async with desk() as d:
+        d.bench.catalogue.held.clear()
+        nameless = d.bench.connector(app=Instead(d.sandbox.wire, "/user", 200, says))
+
+        with pytest.raises(ProtocolError, match="whose token"):
+            await nameless.open()
+        await nameless.close()
+
+
 async def test_a_hidden_repository_is_told_as_one_the_token_may_not_see() -> None:
     with pytest.raises(CredentialsError, match=r"acme/other.*may not see"):
         async with desk(options={"repository": "acme/other"}):

@@ -273,6 +273,161 @@ async def test_comments_can_be_edited_and_vanish_without_a_tombstone() -> None:
         assert (await github.get(HOME + "/issues/comments")).json() == []
 
 
+async def test_a_comments_stamp_moves_with_an_edit_and_its_issues_does_not() -> None:
+    async with caller() as (github, sandbox, clock):
+        key = sandbox.add("One")
+        said, other = sandbox.say(key, "Old"), sandbox.say(key, "Another")
+        clock.forward(minutes=1)
+        edited = await github.patch(f"{HOME}/issues/comments/{said}", json={"body": "New"})
+        await github.delete(f"{HOME}/issues/comments/{other}")
+        issue = (await github.get(f"{HOME}/issues/{key[1:]}")).json()
+
+    assert (edited.json()["created_at"], edited.json()["updated_at"]) == (
+        "2026-11-02T15:00:30Z",
+        "2026-11-02T15:01:30Z",
+    )
+    assert issue["updated_at"] == "2026-11-02T15:00:30Z"
+
+
+@pytest.mark.parametrize(("method", "body", "done"), [("PATCH", {"body": "x"}, 200), ("DELETE", None, 204)])
+async def test_a_comment_is_changed_by_its_author_or_with_push_access(method: str, body: Any, done: int) -> None:
+    for push in (True, False):
+        async with caller(push=push) as (github, sandbox, _):
+            key = sandbox.add("One")
+            theirs, ours = sandbox.say(key, "Theirs"), sandbox.say(key, "Ours", by="syncer-bot")
+            path = HOME + "/issues/comments/"
+            answers = [(await github.request(method, path + c, json=body)).status_code for c in (theirs, ours)]
+
+        assert answers == [done if push else 403, done]
+
+
+async def test_a_locked_issue_takes_no_comment_without_push_access() -> None:
+    for push in (True, False):
+        async with caller(push=push) as (github, sandbox, _):
+            key = sandbox.add("One")
+            ours = sandbox.say(key, "Ours", by="syncer-bot")
+            sandbox.lock(key)
+            new = await github.post(f"{HOME}/issues/{key[1:]}/comments", json={"body": "x"})
+            edit = await github.patch(f"{HOME}/issues/comments/{ours}", json={"body": "x"})
+            issue = (await github.get(f"{HOME}/issues/{key[1:]}")).json()
+
+        assert (new.status_code, edit.status_code) == ((201, 200) if push else (403, 403))
+        assert (issue["locked"], issue["active_lock_reason"]) == (True, "too heated")
+
+
+async def test_an_archived_repository_takes_no_write() -> None:
+    async with caller() as (github, sandbox, _):
+        key = sandbox.add("One")
+        said = sandbox.say(key, "Ours", by="syncer-bot")
+        sandbox.world.repo.archived = True
+        path = f"{HOME}/issues/comments/{said}"
+        answers = [await github.patch(path, json={"body": "x"}), await github.delete(path)]
+        answers.append(await github.patch(f"{HOME}/issues/{key[1:]}", json={"title": "x"}))
+
+        assert [a.status_code for a in answers] == [403] * 3
+        assert (await github.get(path)).json()["body"] == "Ours"
+
+
+@pytest.mark.parametrize("fate", ["remove", "move", "hide", "convert"])
+async def test_comments_leave_with_their_issue(fate: str) -> None:
+    async with caller() as (github, sandbox, _):
+        key = sandbox.add("One")
+        said = sandbox.say(key, "Said")
+        getattr(sandbox, fate)(key)
+
+        assert (await github.get(HOME + "/issues/comments")).json() == []
+        assert (await github.get(f"{HOME}/issues/comments/{said}")).status_code == 404
+
+
+async def test_a_minimised_comment_shows_why_and_is_not_edited_by_it() -> None:
+    async with caller() as (github, sandbox, clock):
+        said = sandbox.say(sandbox.add("One"), "Spam")
+        clock.forward(minutes=1)
+        sandbox.minimize(said, "spam")
+        comment = (await github.get(f"{HOME}/issues/comments/{said}")).json()
+
+    assert (comment["body"], comment["minimized"]) == ("Spam", {"reason": "spam"})
+    assert comment["updated_at"] == comment["created_at"]
+
+
+# -- leaving ---------------------------------------------------------------------------------------
+
+
+async def test_a_transfer_takes_comments_and_known_labels_along_and_gives_another_id() -> None:
+    async with caller(pulls=0) as (github, sandbox, _):
+        world = sandbox.world
+        world.add_label(world.elsewhere, "Bug")
+        key = sandbox.add("One", labels=["bug", "ours only"], assignees=["jane"])
+        sandbox.say(key, "Said")
+        before = (await github.get(HOME + "/issues/1")).json()
+        sandbox.move(key)
+        there = (await github.get("/repos/acme/elsewhere/issues/1")).json()
+
+    assert (there["id"] != before["id"], there["comments"], there["created_at"]) == (True, 1, before["created_at"])
+    assert [label["name"] for label in there["labels"]] == ["Bug"]
+    assert [a["login"] for a in there["assignees"]] == ["jane-doe"]
+
+
+def test_github_transfers_neither_closed_issues_nor_private_ones_to_public_places() -> None:
+    sandbox = GitHubSandbox()
+    world = sandbox.world
+    closed, private = (world.repo.issues[int(sandbox.add("One", status=s)[1:])] for s in ("closed", "open"))
+
+    with pytest.raises(ValueError, match="open issues only"):
+        world.transfer(world.repo, closed, world.elsewhere)
+    world.elsewhere.private = False
+    with pytest.raises(ValueError, match="private to a public"):
+        world.transfer(world.repo, private, world.elsewhere)
+
+
+async def test_one_hidden_issue_hides_no_other() -> None:
+    async with caller(pulls=0) as (github, sandbox, _):
+        hidden, moved, stays = (sandbox.add(t) for t in ("hidden", "moved", "stays"))
+        sandbox.hide(hidden)
+        sandbox.move(moved)
+
+        answers = [(await github.get(f"{HOME}/issues/{k[1:]}")).status_code for k in (hidden, moved, stays)]
+
+    assert answers == [404, 301, 200]
+
+
+@pytest.mark.parametrize("act", ["archive", "restore"])
+def test_what_github_cannot_do_nobody_can_do_here(act: str) -> None:
+    sandbox = GitHubSandbox()
+    key = sandbox.add("One")
+
+    with pytest.raises(TypeError):
+        getattr(sandbox, act)(key)
+
+
+# -- people ----------------------------------------------------------------------------------------
+
+
+async def test_people_who_left_apps_and_renamed_people_are_shown_as_github_shows_them() -> None:
+    async with caller(pulls=0) as (github, sandbox, _):
+        sandbox.add("Left", by="omar", assignees=["omar", "jane"])
+        sandbox.add("App", by="renovate[bot]")
+        sandbox.add("Renamed", by="mia")
+        before = (await github.get(HOME + "/issues/3")).json()["user"]
+        sandbox.leave("omar")
+        sandbox.rename_user("mia", "mia-c")
+        users = [(await github.get(f"{HOME}/issues/{n}")).json()["user"] for n in (1, 2, 3)]
+        asked = " ".join(f"i{n}: issue(number: {n}) {{ author {{ __typename login }} }}" for n in (1, 2, 3))
+        query = f'{{ repository(owner: "acme", name: "web") {{ {asked} }} }}'
+        graph = (await github.post("/graphql", json={"query": query})).json()["data"]["repository"]
+        listed = (await github.get(HOME + "/issues", params={"creator": "mia-c"})).json()
+
+    assert [(u["login"], u["type"]) for u in users] == [("ghost", "User"), ("renovate[bot]", "Bot"), ("mia-c", "User")]
+    assert users[2]["id"] == before["id"]
+    assert [graph[f"i{n}"]["author"] for n in (1, 2, 3)] == [
+        None,
+        {"__typename": "Bot", "login": "renovate"},
+        {"__typename": "User", "login": "mia-c"},
+    ]
+    assert [i["title"] for i in listed] == ["Renamed"]
+    assert sandbox.show("#1")["assignees"] == ["jane"]
+
+
 async def test_graphql_errors_come_with_status_200() -> None:
     async with caller() as (github, sandbox, _):
         sandbox.add("One")

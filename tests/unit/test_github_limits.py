@@ -12,8 +12,9 @@ from syncer.errors import (
     CredentialsError,
     ProtocolError,
     RateLimitedError,
+    RejectedError,
 )
-from syncer_github.limits import is_githubs_own, refusal
+from syncer_github.limits import is_about_us, is_githubs_own, refusal
 
 NOW = datetime(2026, 11, 2, 15, 0, 0, tzinfo=UTC)
 RESET = str(int(NOW.timestamp()) + 120)
@@ -53,6 +54,37 @@ def test_any_other_403_is_a_matter_of_credentials() -> None:
 
     assert isinstance(error, CredentialsError)
     assert "issues=write" in error.message
+
+
+def test_a_locked_conversation_is_a_matter_of_one_issue() -> None:
+    error = said(403, "Unable to create comment because issue is locked.")
+
+    assert type(error) is RejectedError
+
+
+def test_a_blocked_user_is_not_a_locked_conversation() -> None:
+    assert isinstance(said(403, "User is blocked"), CredentialsError)
+
+
+def test_a_repository_blocked_by_law_stops_its_connection() -> None:
+    assert isinstance(said(451, "Repository access blocked"), CredentialsError)
+
+
+@pytest.mark.parametrize(
+    ("message", "about_us"),
+    [
+        ("Resource not accessible by integration", True),
+        ("Resource not accessible by personal access token", True),
+        ("Resource protected by organization SAML enforcement.", True),
+        ("Repository was archived so is read-only.", True),
+        ("Sorry. Your account was suspended.", True),
+        ("Must have admin rights to Repository.", False),
+        ("User is blocked", False),
+        ("", False),
+    ],
+)
+def test_what_is_said_of_us_is_told_from_what_is_said_of_a_comment(message: str, about_us: bool) -> None:  # noqa: FBT001 -- a case
+    assert is_about_us(message) is about_us
 
 
 def test_a_429_without_a_word_is_a_limit_all_the_same() -> None:

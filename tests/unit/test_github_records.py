@@ -47,6 +47,43 @@ def test_our_own_login_is_known_in_any_case() -> None:
     assert record_of({**BARE, "user": {"login": "Bot"}}, "github", ME).own
 
 
+@pytest.mark.parametrize(
+    ("user", "ours"),
+    [
+        ({"login": "bot", "id": 41}, True),
+        ({"login": "renamed", "id": 41}, True),
+        ({"login": "bot", "id": 42}, False),
+        ({"login": "bot[bot]"}, False),
+        ({"login": ""}, False),
+        ({}, False),
+        (None, False),
+        ("bot", False),
+    ],
+)
+def test_what_is_ours_is_told_by_our_account_and_by_nothing_else(user: object, ours: bool) -> None:  # noqa: FBT001 -- a case
+    said = {**BARE, "user": user, "body": "Text <!-- syncer:L1.abc -->", "author_association": "OWNER"}
+
+    record = record_of(said, "github", ME)
+
+    assert (record.own, record.marker) == (ours, "L1.abc")
+
+
+@pytest.mark.parametrize(
+    ("user", "author"),
+    [
+        ({"login": "jane-doe", "type": "User"}, "jane-doe"),
+        ({"login": "renovate[bot]", "type": "Bot"}, "renovate[bot]"),
+        ({"login": "ghost", "id": 10_137}, "ghost"),
+        (None, "ghost"),
+    ],
+)
+def test_an_issue_is_by_whoever_github_names_and_by_the_ghost_where_nobody_is_left(user: object, author: str) -> None:
+    record = record_of({**BARE, "user": user}, "github", ME)
+
+    assert record.author is not None
+    assert record.author.id == author
+
+
 @pytest.mark.parametrize("missing", ["id", "number", "title", "updated_at"])
 def test_an_issue_without_what_github_promises_breaks_the_contract(missing: str) -> None:
     with pytest.raises(ProtocolError):

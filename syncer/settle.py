@@ -67,18 +67,31 @@ async def _lost_its_record(session: Session, live: Live, intent: Intent) -> None
     if not spot:
         _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), "the tracker cannot say")
         return
+    ref = Ref.parse(spot)
     try:
-        await reread(session, live, [Address(Ref.parse(spot), str(intent.doc["key"]))])
+        await reread(session, live, [Address(ref, str(intent.doc["key"]))])
     except ConnectorError as error:
         session.lose(live.name, error)
         return
-    _close(session, intent, "its record is out of reach")
+    if _is_hidden(session, ref):
+        _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), "its record is out of reach")
+    else:
+        _close(session, intent, "its record is no longer there")
+
+
+def _is_hidden(session: Session, ref: Ref) -> bool:
+    """Say whether a record may come back with the write on it."""
+    with session.store.read() as tx:
+        row = items.rows_by_ref(tx, session.sync, [ref]).get(ref)
+    return row is not None and row.copy.state is State.UNREACHABLE
 
 
 async def _settle_archive(session: Session, live: Live, intent: Intent) -> None:
     ref = Ref.parse(str(intent.doc["ref"]))
     answer = (await live.connector.get([Address(ref, str(intent.doc["key"]))]))[ref]
-    if answer.state is State.ARCHIVED:
+    if answer.state is State.UNREACHABLE:
+        _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), "its record is out of reach")
+    elif answer.state is State.ARCHIVED:
         archived(session, live, intent, "found after a lost answer")
     else:
         _close(session, intent, "the tracker never got it")
@@ -114,6 +127,9 @@ async def _settle_update(session: Session, live: Live, intent: Intent) -> None:
     doc: Mapping[str, Any] = intent.doc
     ref = Ref.parse(str(doc["ref"]))
     await reread(session, live, [Address(ref, str(doc["key"]))])
+    if _is_hidden(session, ref):
+        _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), "its record is out of reach")
+        return
     patch = patch_in(doc["patch"])
     with session.store.read() as tx:
         row = items.rows_by_ref(tx, session.sync, [ref]).get(ref)

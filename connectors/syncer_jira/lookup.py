@@ -11,10 +11,10 @@ What Jira tells, by the Cloud OpenAPI of 2026-06 (S3) unless another source is n
 - Whether a project has an issue security scheme is told by `getProjectIssueSecurityScheme` (to its
   administrators, else 403) and `getSecurityLevelsForProject` (to those who may set a level, else none).
 
-So an issue is called gone only where the account may browse the project, reads other issues there, and
-neither endpoint, nor any issue just read, shows a security level or a restriction. Limits nobody can see
-past: a scheme the account may not look at, and an issue moved to a project the account may not browse,
-read as gone.
+So an issue is called gone only where the account may browse the project (`getMyPermissions` says so, or
+it reads other issues there), and neither endpoint, nor any issue just read, shows a security level or a
+restriction. Limits nobody can see past: a scheme the account may not look at, and an issue moved to a
+project the account may not browse, read as gone.
 """
 
 from __future__ import annotations
@@ -74,9 +74,11 @@ class Lookup:
         if _shows_levels(siblings) or not await self._stands():
             return State.UNREACHABLE
         key = self.facts.project["key"]
-        if await checks.may(self.api, key, "BROWSE_PROJECTS") is False:
+        may_browse = await checks.may(self.api, key, "BROWSE_PROJECTS")
+        if may_browse is False:
             return State.UNREACHABLE
-        if not siblings and not await self._shows_others(key, missing):
+        # The last issue of a project has no others to tell by: then Jira's plain word must do.
+        if not siblings and may_browse is not True and not await self._shows_others(key, missing):
             return State.UNREACHABLE
         return State.UNREACHABLE if await Surveyor(self.api).hides_issues(key) else State.GONE
 

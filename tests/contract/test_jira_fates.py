@@ -63,20 +63,19 @@ async def test_a_deleted_issue_is_gone_even_when_it_is_asked_for_alone() -> None
 
 
 async def test_an_issue_the_index_still_shows_is_no_proof_that_others_are_readable() -> None:
-    may = {"permissions": {"BROWSE_PROJECTS": {"havePermission": True}}}
-    connector = connect(site(mypermissions=may, search__jql={"issues": [ISSUE], "isLast": True}))
+    connector = connect(site(mypermissions={"permissions": {}}, search__jql={"issues": [ISSUE], "isLast": True}))
     await connector.open()
 
     assert await connector.get([AT]) == {REF: Missing(REF, State.UNREACHABLE)}
 
 
-async def test_where_no_other_issue_can_be_read_nothing_is_gone() -> None:
+async def test_the_last_issues_of_a_project_are_gone_where_jira_says_that_we_may_browse_it() -> None:
     async with desk() as d:
         kept, lost = await pair(d)
         d.sandbox.remove(kept.key)
         d.sandbox.remove(lost.key)
 
-        assert await states(d, kept, lost) == [State.UNREACHABLE, State.UNREACHABLE]
+        assert await states(d, kept, lost) == [State.GONE, State.GONE]
 
 
 async def test_without_the_permission_to_browse_nothing_is_gone() -> None:
@@ -304,13 +303,13 @@ async def test_moved_and_deleted_issues_are_told_apart_in_one_read() -> None:
     assert str(answer.to).endswith(f"/browse/{where}")
 
 
-async def test_an_issue_of_another_project_is_no_proof_that_ours_is_readable() -> None:
+async def test_an_issue_that_moved_away_does_not_hide_that_another_is_gone() -> None:
     async with desk() as d:
         lost, moved = await pair(d)
         d.sandbox.remove(lost.key)
         d.sandbox.move(moved.key)
 
-        assert await states(d, lost, moved) == [State.UNREACHABLE, State.MOVED]
+        assert await states(d, lost, moved) == [State.GONE, State.MOVED]
 
 
 # -- archived --------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Board:
     lagging: frozenset[str] = frozenset()
     store: MortalStore = field(default_factory=MortalStore.fresh)
     settle_wait: float = 60.0
+    _tables: dict[str, tuple[Mapping[str, Any] | None, Tables]] = field(default_factory=dict)
 
     def wiring(self) -> Wiring:
         async def sleep(seconds: float) -> None:
@@ -118,10 +119,12 @@ class Board:
         )
 
     def tables(self, name: str) -> Tables:
-        layers = [Layer("dialect", table())]
-        if name in self.mappings:
-            layers.append(Layer("ours", dict(self.mappings[name])))
-        return load(layers)
+        ours = self.mappings.get(name)
+        known = self._tables.get(name)
+        if known is None or known[0] is not ours:
+            layers = [Layer("dialect", table())] + ([Layer("ours", dict(ours))] if ours is not None else [])
+            known = self._tables[name] = (ours, load(layers))
+        return known[1]
 
     def sync(self, **request: Any) -> Report:
         self.clock.pass_(seconds=5)

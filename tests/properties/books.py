@@ -53,6 +53,6 @@ class Look:
     books: Books
 
     @classmethod
-    def at_board(cls, b: Board) -> Look:
+    def at_board(cls, b: Board, books: Books | None = None) -> Look:
         natives = {(n, r.id): r.fields for n, t in b.trackers.items() for r in t._rows.present()}
-        return cls(b.clock.now, natives, {n: len(t.effects) for n, t in b.trackers.items()}, Books.read(b))
+        return cls(b.clock.now, natives, {n: len(t.effects) for n, t in b.trackers.items()}, books or Books.read(b))

@@ -16,8 +16,8 @@ PERSONS = ("u-ann", "u-bob", "u-cyd")
 SCALARS = tuple(f for f in FIELDS if f not in SET_FIELDS)
 
 
-class People(World):
-    """People add items and change every field of every copy."""
+class Births(World):
+    """People add items."""
 
     @precondition(lambda self: len(self.things) < self.ITEMS)
     @rule(data=st.data())
@@ -32,11 +32,37 @@ class People(World):
             native["stage"] = data.draw(st.sampled_from(sorted(self.b.trackers[at].statuses)), "stage")
         self.born(at, **native)
 
+    def label_at(self, at: str, label: str) -> str:
+        tracker = self.b.trackers[at]
+        return label if tracker.spaced_labels else "_".join(label.split())
+
+    def words(self, lines: int) -> str:
+        return "\n".join(self.line() for _ in range(lines))
+
+    def line(self) -> str:
+        """Return a line nobody wrote before."""
+        self.number += 1
+        return f"line {self.number}"
+
+
+class People(Births):
+    """People change every field of every copy."""
+
     @precondition(lambda self: self.things)
     @rule(data=st.data())
+    def one_edit(self, data: st.DataObject) -> None:
+        self.change(data)
+
     def change(self, data: st.DataObject) -> None:
         thing, at = self.some_copy(data)
         self.change_field(data, thing, at, data.draw(st.sampled_from(FIELDS), "field"))
+
+    @precondition(lambda self: self.things)
+    @rule(data=st.data(), times=st.integers(2, 6))
+    def work(self, data: st.DataObject, times: int) -> None:
+        """A busy day: some edits, here and there."""
+        for _ in range(times):
+            self.change(data)
 
     @precondition(lambda self: self.things)
     @rule(data=st.data())
@@ -96,13 +122,11 @@ class People(World):
 
     def above(self, thing: Thing, at: str) -> list[JSON]:
         """Return the records an item may stand under: of older items, so that no circle closes."""
-        older = [t for t in self.things.values() if list(self.things).index(t.name) < list(self.things).index(thing.name)]
+        older = [
+            t for t in self.things.values() if list(self.things).index(t.name) < list(self.things).index(thing.name)
+        ]
         rows = [self.copies(t).get(at) for t in older]
         return [r.id for r in rows if r is not None and r.state is State.HERE]
-
-    def label_at(self, at: str, label: str) -> str:
-        tracker = self.b.trackers[at]
-        return label if tracker.spaced_labels else "_".join(label.split())
 
     def toggle(self, thing: Thing, at: str, name: str, element: str) -> bool:
         row = self.copies(thing).get(at)
@@ -116,14 +140,6 @@ class People(World):
         return self.edit(thing, at, name, [element] if alone else sorted([*have, element]))
 
     # -- texts ------------------------------------------------------------------------------------
-
-    def words(self, lines: int) -> str:
-        return "\n".join(self.line() for _ in range(lines))
-
-    def line(self) -> str:
-        """Return a line nobody wrote before."""
-        self.number += 1
-        return f"line {self.number}"
 
     def reworded(self, data: st.DataObject, text: str) -> str | None:
         have = text.splitlines()

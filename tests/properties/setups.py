@@ -42,10 +42,21 @@ HABITS: Mapping[str, Mapping[str, Any]] = {
     "no history": {"keeps_history": False},
     "statuses step by step": {"moves": WAYS},
     "spaces at line ends": {"rewrites": lambda text: re.sub(r" *\n", "  \n", text)},
+    "clock ahead": {"skew": timedelta(minutes=7)},
+    "clock behind": {"skew": timedelta(minutes=-7)},
+    "deleted looks like hidden": {"purges": True},
+}
+TALKATIVE: Mapping[str, Mapping[str, Any]] = {
+    "answers creates without a body": {"bare": ("create",)},
+    "ids of our choosing": {"client_ids": True},
+    "coarse stamps": {"resolution": timedelta(seconds=1)},
     "records move with comments": {"comments_touch": True},
+    "comments come with records": {"comments_with_records": True, "comments_touch": True},
+    "deletions are told": {"tombstones": True},
+    "clock ahead": {"skew": timedelta(minutes=7)},
+    "clock behind": {"skew": timedelta(minutes=-7)},
 }
 
-habits = st.lists(st.sampled_from(sorted(HABITS)), max_size=4, unique=True)
 pagings = st.one_of(
     st.just(Paging()),
     st.builds(
@@ -57,8 +68,13 @@ pagings = st.one_of(
         stale=st.one_of(st.none(), st.integers(0, 9)),
     ),
 )
-sides = st.fixed_dictionaries({"habits": habits, "paging": pagings, "split": st.booleans()})
-companies = st.lists(sides, min_size=2, max_size=4)
+
+
+def companies(known: Mapping[str, Mapping[str, Any]] = HABITS) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Draw two to four trackers with some of the *known* habits each."""
+    habits = st.lists(st.sampled_from(sorted(known)), max_size=4, unique=True)
+    side = st.fixed_dictionaries({"habits": habits, "paging": pagings, "split": st.booleans()})
+    return st.lists(side, min_size=2, max_size=4)
 
 
 def company(drawn: list[dict[str, Any]], **rules: Any) -> Board:
@@ -68,7 +84,7 @@ def company(drawn: list[dict[str, Any]], **rules: Any) -> Board:
     for name, side in zip(names, drawn, strict=True):
         options[name] = {}
         for habit in side["habits"]:
-            options[name].update(HABITS[habit])
+            options[name].update({**HABITS, **TALKATIVE}[habit])
         kept = options[name].get("statuses")
         if kept is not None and "moves" in options[name]:
             del options[name]["moves"]

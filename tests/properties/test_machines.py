@@ -3,28 +3,77 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import initialize, rule
 from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
 
 from tests.properties.mishaps import Mishaps
-from tests.properties.people import People
+from tests.properties.people import Births, People
 from tests.properties.promises import Promises
-from tests.properties.setups import companies, company
+from tests.properties.setups import HABITS, TALKATIVE, companies, company
+from tests.properties.talk import Talk
 
 
-class Fields(People, Mishaps, Promises):
-    """Every field, every side, every mishap; one policy: the newest edit wins."""
+class Runs(Births):
+    """A board drawn from HABITS, known items, and runs now and then."""
 
-    @initialize(drawn=companies)
-    def begin(self, drawn: list[dict[str, Any]]) -> None:
-        self.b = company(drawn)
+    HABITS: ClassVar[Mapping[str, Mapping[str, Any]]] = HABITS
+
+    @initialize(data=st.data(), known=st.sampled_from([2, 1, 0, 3]))
+    def begin(self, data: st.DataObject, known: int) -> None:
+        self.b = company(data.draw(companies(self.HABITS), "company"))
+        self.b.rules = replace(self.b.rules, **self.policies(data))
+        for _ in range(known):
+            self.add(data)
+        if known:
+            self.run_once()
+
+    def policies(self, data: st.DataObject) -> dict[str, Any]:
+        return {}
+
+    @rule()
+    def run(self) -> None:
+        self.run_once()
 
     @rule(full=st.booleans())
-    def run(self, *, full: bool) -> None:
+    def run_after_a_while(self, *, full: bool) -> None:
+        self.b.clock.pass_(minutes=10)
         self.run_once(full=full)
+
+
+class Fields(Runs, People, Mishaps, Promises):
+    """Every field, every side, every mishap; one policy: the newest edit wins."""
+
+
+class Comments(Runs, Mishaps, Talk):
+    """What is said on any side, and every mishap of saying it again elsewhere."""
+
+    HABITS = TALKATIVE
+    CALLS = (
+        "open",
+        "changes",
+        "get",
+        "create",
+        "comment",
+        "find_comment",
+        "comments",
+        "edit_comment",
+        "delete_comment",
+    )
+
+    def policies(self, data: st.DataObject) -> dict[str, Any]:
+        return {
+            "deletions": data.draw(st.sampled_from(["follow", "keep"])),
+            "backfill": self.skewed() or data.draw(st.booleans()),
+        }
+
+    def skewed(self) -> bool:
+        """Finding 02: with clocks apart, `backfill = false` leaves out too much."""
+        return any(t.skew for t in self.b.trackers.values())
 
 
 TestFields = Fields.TestCase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -89,7 +89,9 @@ async def _refresh(session: Session, live: Live, actions: Sequence[Action]) -> f
     limit = session.clock() - timedelta(seconds=FRESH_SECONDS)
     with session.store.read() as tx:
         rows = items.rows_by_ref(tx, session.sync, refs)
-    old = [Address(r.copy.ref, r.copy.key) for r in rows.values() if r.copy.read_at < limit]
+    never = datetime.min.replace(tzinfo=UTC)
+    read = {ref: session.direct.get(ref, never) if live.place.lags else r.copy.read_at for ref, r in rows.items()}
+    old = [Address(ref, r.copy.key) for ref, r in rows.items() if read[ref] < limit]
     if not old:
         return frozenset()
     try:
@@ -296,6 +298,7 @@ async def _send(session: Session, live: Live, action: Action, row: Row, copy: Co
     if record is not None:
         written = replace(written, updated=max(record.updated, copy.updated), read_at=session.clock())
         written = replace(written, key=record.key, url=record.url)
+        session.direct[copy.ref] = written.read_at
     # The record is looked at again: an answer may also show what a person did meanwhile.
     with session.store.write() as tx:
         items.save_rows(tx, session.sync, [replace(row, copy=written, dirty=True)])

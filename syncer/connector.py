@@ -111,7 +111,8 @@ class Place:
     `private`: strangers cannot read it. `me`: our own account. `codecs`: by field name of the
     model; a field without one is absent here. `words`: per worded field, every word the place has
     today (for coverage in `check`). `at_create`: the fields a create can carry; the rest follow as
-    an update. `accounts`: people with the e-mails the tracker shows us.
+    an update. `accounts`: people with the e-mails the tracker shows us. `lags`: listings may show the
+    past, so that a copy is read by id before it is written.
     """
 
     title: str
@@ -123,6 +124,7 @@ class Place:
     at_create: frozenset[str] = frozenset()
     accounts: Sequence[Account] = ()
     entity: str = "issue"
+    lags: bool = False
 
 
 class Catalogue(Protocol):

@@ -100,6 +100,7 @@ async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> 
                 same.append(ref.id)
         items.save_rows(tx, session.sync, changed)
         items.touch(tx, session.sync, live.name, same, now)
+    session.direct.update(dict.fromkeys(answers, now))
     return frozenset(r.copy.ref for r in changed)
 
 

@@ -105,7 +105,8 @@ class Directory:
 
 @dataclass(slots=True)
 class Session:
-    """Everything the steps of one run share. `down`: connections left out, and why."""
+    """Everything the steps of one run share. `down`: connections left out, and why. `direct`: when a
+    record was last read by id, or shown in the answer to a write."""
 
     sync: str
     run: str
@@ -120,6 +121,7 @@ class Session:
     down: dict[str, ConnectorError] = field(default_factory=dict)
     unopened: dict[str, RequestMeter] = field(default_factory=dict)
     read: int = 0
+    direct: dict[Ref, datetime] = field(default_factory=dict)
     emptied: dict[str, int] = field(default_factory=dict)
     failed: set[tuple[str, str]] = field(default_factory=set)
     allowed: frozenset[str] = frozenset()

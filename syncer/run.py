@@ -150,7 +150,8 @@ async def _perform(session: Session, request: Request, progress: Progress) -> tu
             return [*done, *actions], guards
         ended = await _apply(session, actions, progress)
         done += ended
-        if not any(a.state == "applied" for a in ended):
+        # What moved on since it was read, or waits for another, is planned anew.
+        if len(ended) == len(actions) and not any(a.state == "applied" for a in ended):
             break
     return done, []
 

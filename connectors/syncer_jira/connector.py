@@ -63,6 +63,8 @@ class JiraConnector:
             words=words(facts, self.setting.tables.get("status")),
             at_create=facts.at_create,
             accounts=facts.people,
+            # Search, which is the only listing, lags by seconds to minutes (developer pages, search-and-reconcile).
+            lags=True,
         )
 
     async def close(self) -> None:

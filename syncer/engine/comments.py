@@ -11,6 +11,9 @@ from syncer.engine.state import Rules
 from syncer.links import Link
 from syncer.model import Comment, Ref
 
+MANY = 4_000
+"""Words; no tracker takes a comment so short that it holds fewer than these when cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
@@ -96,8 +99,12 @@ def source_of(origin: Comment) -> str:
 
 
 def same_words(one: str, other: str) -> bool:
-    """Say whether two texts say the same, whatever their mark-up: trackers rewrite what we send."""
-    return re.findall(r"\w+", one.casefold()) == re.findall(r"\w+", other.casefold())
+    """Say whether two texts say the same, whatever their mark-up: trackers rewrite what we send.
+
+    Of very long ones only the beginning counts: connectors cut what their tracker would not take.
+    """
+    ours, theirs = (re.findall(r"\w+", text.casefold()) for text in (one, other))
+    return ours[:MANY] == theirs[:MANY] if min(len(ours), len(theirs)) >= MANY else ours == theirs
 
 
 def attributed(comment: Comment) -> str:

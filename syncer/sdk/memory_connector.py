@@ -73,6 +73,7 @@ class MemoryConnector:
             words={name: words for name, words in self._words().items() if name in tracker.fields},
             at_create=frozenset(tracker.fields) - frozenset(tracker.late),
             accounts=tuple(tracker.people.values()),
+            lags=bool(tracker.lag),
         )
 
     def _words(self) -> Mapping[str, Sequence[Word]]:

@@ -31,13 +31,24 @@ def talk(
     for remark in [*found, *(r for r in remarks if r.mirror)]:
         mirrors.setdefault(remark.thread, {})[remark.comment.ref.connection] = remark
     told = [
-        Thread(r.thread, link.id, r.comment, {c: _mirror(m) for c, m in mirrors.get(r.thread, {}).items()}, r.gone)
+        _thread(r, link.id, mirrors.get(r.thread, {}))
         for r in origins
         if not r.gone or _is_here(rows, r.comment.ref.connection)
     ]
     copies = {c: row.copy.ref for c, row in rows.items() if row.copy.state is State.HERE}
-    lacking = wishes(link, told, copies, session.rules)
+    lacking = wishes(told, copies, session.rules)
     return [_comment_action(session, link, rows[w.connection], w) for w in lacking], found
+
+
+def _thread(origin: Remark, link: str, mirrors: Mapping[str, Remark]) -> Thread:
+    return Thread(
+        id=origin.thread,
+        link=link,
+        origin=origin.comment,
+        mirrors={c: _mirror(m) for c, m in mirrors.items()},
+        gone=origin.gone,
+        early=origin.early,
+    )
 
 
 def _is_here(rows: Mapping[str, Row], connection: str) -> bool:

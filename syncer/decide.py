@@ -141,7 +141,8 @@ def _closed(session: Session, link: Link, connections: Collection[str], gone: st
     owed = {c: dict(f) for c, f in link.owed.items()}
     for connection in connections:
         owed.setdefault(connection, {})["status"] = None
-    origin = Origin(gone, session.clock(), BURIAL)
+    now = session.clock()
+    origin = Origin(gone, now, BURIAL, since=now)
     return replace(
         link,
         agreed={**link.agreed, "status": "canceled"},

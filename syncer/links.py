@@ -14,11 +14,12 @@ Owed = Delta | None
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The copy whose edit set a field's agreed value."""
+    """The copy whose edit set a field's agreed value, between `since` (None: unknown) and `at`."""
 
     connection: str
     at: datetime | None = None
     who: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

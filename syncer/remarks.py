@@ -35,9 +35,12 @@ def take(tx: sa.Connection, session: Session, comments: Sequence[Comment], now: 
         fresh[comment.ref] = _remark(session, comment, item, old, now)
         if item is not None:
             touched.append(item)
+    rows = items.rows_by_ref(tx, session.sync, touched)
+    early = {r.id for r, row in rows.items() if row.link is None}
+    kept = [r if r.comment.ref in known else replace(r, early=r.item in early) for r in fresh.values()]
     threads.touch(tx, session.sync, same, now)
-    threads.save(tx, session.sync, list(fresh.values()))
-    _stir(tx, session, touched)
+    threads.save(tx, session.sync, kept)
+    items.save_rows(tx, session.sync, [replace(r, dirty=True) for r in rows.values()])
 
 
 def _is_news(comment: Comment, old: Remark) -> bool:
@@ -80,7 +83,8 @@ def place(session: Session, live: Live) -> None:
         for remark in waiting:
             ref = items.ref_of_key(tx, session.sync, live.name, remark.item.removeprefix("?"))
             if ref is not None:
-                placed.append(replace(remark, item=ref.id))
+                early = items.link_of(tx, session.sync, ref) is None
+                placed.append(replace(remark, item=ref.id, early=early))
                 touched.append(ref)
         threads.save(tx, session.sync, placed)
         threads.drop_unplaced(tx, session.sync, live.name)

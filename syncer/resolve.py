@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -56,8 +57,26 @@ def _resolved(store: Store, sync: str, hold: Hold, take: str | None, value: str 
         entry = Entry(
             hold.link, str(hold.ref or ""), "resolved", hold.field, plain(hold.base), plain(chosen), "a person", hold.id
         )
-        append(tx, sync, "", datetime.now(UTC), [entry])
+        append(tx, sync, "", datetime.now(UTC), [entry, *_overruled(hold, chosen, rows)])
     return f"{hold.field} is now {plain(chosen)}; the next run writes it"
+
+
+def _overruled(hold: Hold, chosen: Value, rows: Mapping[str, Row]) -> list[Entry]:
+    """Return the values that gave way, for the audit trail."""
+    return [
+        Entry(
+            hold.link,
+            str(rows[c].copy.ref),
+            "overruled",
+            hold.field,
+            plain(v),
+            plain(chosen),
+            c,
+            "a person resolved it",
+        )
+        for c, v in hold.values.items()
+        if c in rows and v not in (chosen, hold.base)
+    ]
 
 
 def _chosen(hold: Hold, take: str | None, value: str | None) -> Value:
@@ -99,7 +118,8 @@ def _compared(row: Row, field: str) -> Row:
 
 def _settled(link: Link, hold: Hold, chosen: Value, connections: frozenset[str], take: str | None) -> Link:
     """Return the link with the value agreed, and owed to every copy; what flapped starts anew."""
-    origin = Origin(take or link.born, datetime.now(UTC), "a person, resolving")
+    now = datetime.now(UTC)
+    origin = Origin(take or link.born, now, "a person, resolving", since=now)
     owed = {c: {**link.owed.get(c, {}), hold.field: _debt(hold, c, chosen)} for c in connections}
     return replace(
         link,

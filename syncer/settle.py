@@ -25,6 +25,9 @@ log = structlog.get_logger()
 SKEW = timedelta(minutes=2)
 """How far a tracker's clock may be from ours."""
 
+BREATH = timedelta(seconds=2)
+"""Within this a tracker finishes what a create began."""
+
 ASKS = 2
 """How often a tracker must deny a create, `settle_wait` apart, before it is believed."""
 
@@ -109,7 +112,9 @@ async def _settle_create(session: Session, live: Live, intent: Intent) -> None:
     if link is None:
         _close(session, intent, "the item is no longer synced")
         return
-    after, row = created_rows(session, live, link, draft.patch, receipt, fresh=False)
+    # What nobody has edited since says only its tracker's own defaults where we sent nothing.
+    fresh = record.updated - record.created <= BREATH
+    after, row = created_rows(session, live, link, draft.patch, receipt, fresh=fresh)
     with session.store.write() as tx:
         items.save_links(tx, session.sync, [after], dirty=True)
         items.save_rows(tx, session.sync, [row])

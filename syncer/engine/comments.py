@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from syncer.engine.state import Rules
-from syncer.links import Link
 from syncer.model import Comment, Ref
 
 MANY = 4_000
@@ -28,13 +27,15 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A comment and its mirrors by connection. `gone`: its author took it back."""
+    """A comment and its mirrors by connection. `gone`: its author took it back. `early`: it is older
+    than its link, by the order in which we came to know them: trackers' clocks differ from ours."""
 
     id: str
     link: str
     origin: Comment
     mirrors: Mapping[str, Mirror]
     gone: bool = False
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Wish:
     mirror: Mirror | None = None
 
 
-def wishes(link: Link, threads: Sequence[Thread], copies: Mapping[str, Ref], rules: Rules) -> list[Wish]:
+def wishes(threads: Sequence[Thread], copies: Mapping[str, Ref], rules: Rules) -> list[Wish]:
     """Return what each copy still lacks of the comments, oldest first.
 
     Only origins are mirrored, from their own connection to every other copy. A mirror that a person
@@ -61,16 +62,16 @@ def wishes(link: Link, threads: Sequence[Thread], copies: Mapping[str, Ref], rul
         for connection in rules.connections:
             if connection == thread.origin.ref.connection or connection not in copies:
                 continue
-            wish = None if rules.withholds("comments", connection) else _wish(link, thread, connection, rules)
+            wish = None if rules.withholds("comments", connection) else _wish(thread, connection, rules)
             if wish is not None:
                 found.append(wish)
     return found
 
 
-def _wish(link: Link, thread: Thread, connection: str, rules: Rules) -> Wish | None:
+def _wish(thread: Thread, connection: str, rules: Rules) -> Wish | None:
     mirror, origin = thread.mirrors.get(connection), thread.origin
     if mirror is None:
-        wanted = not thread.gone and (rules.backfill or origin.created >= link.created)
+        wanted = not thread.gone and (rules.backfill or not thread.early)
         if not wanted:
             return None
         return Wish(thread.id, connection, attributed(origin), f"a comment was written on {origin.ref.connection}")

@@ -22,7 +22,7 @@ class Contender:
     latest: datetime | None
     who: str | None = None
     settled: bool = False
-    """The value was agreed in an earlier run; there is no history to ask."""
+    """There is no history to ask: the value was agreed in an earlier run, and its time is known or its copy gone."""
 
 
 @dataclass(frozen=True, slots=True)

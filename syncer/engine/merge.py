@@ -236,7 +236,7 @@ def _merge_edits(books: _Ledger, name: str, edits: Sequence[View], views: Sequen
         text = _merged_lines(_text(books.agreed[name]), ruled, at)
         if text is not None:
             return _settle_lines(books, name, ruled, text or None, views, at)
-    contenders = [_contender(v, at) for v in ruled] + _unpaid(books, name, ruled)
+    contenders = [_contender(v, at) for v in ruled] + _unpaid(books, name, ruled, at)
     verdict = conflict.decide(contenders, at.rules, at.rules.policy(name), frozenset(at.times), name)
     match verdict:
         case conflict.Unclear(ask):
@@ -279,13 +279,21 @@ def _contender(view: View, at: Circumstances) -> Contender:
     return Contender(view.connection, view.value, view.copy.known_until, view.copy.updated)
 
 
-def _unpaid(books: _Ledger, name: str, edits: Sequence[View]) -> list[Contender]:
-    """Return the agreed value as a contender, where an edit comes from a copy that was still owed it."""
+def _unpaid(books: _Ledger, name: str, edits: Sequence[View], at: Circumstances) -> list[Contender]:
+    """Return the agreed value as a contender, where an edit comes from a copy that was still owed it.
+
+    Its time is a span too: the stamp of the record it was read from moves with any of its fields.
+    """
     origin = books.origin.get(name)
     owed = any(name in books.owed.get(v.connection, {}) for v in edits)
     if origin is None or not owed or any(v.connection == origin.connection for v in edits):
         return []
-    return [Contender(origin.connection, books.agreed.get(name), origin.at, origin.at, origin.who, settled=True)]
+    earliest, latest, who = origin.since, origin.at, origin.who
+    known = at.times.get((origin.connection, name))
+    if known is not None and (latest is None or known.at <= latest):
+        earliest, latest = known.at, known.at
+    exact = earliest == latest or origin.connection not in books.copies
+    return [Contender(origin.connection, books.agreed.get(name), earliest, latest, who, settled=exact)]
 
 
 def _merged_lines(agreed: str, edits: Sequence[View], at: Circumstances) -> str | None:
@@ -306,7 +314,7 @@ def _settle_lines(
     same = [v.connection for v in edits if v.now == value]
     for view in edits:
         books.rebase(view)
-    origin = Origin(last.connection, last.copy.updated)
+    origin = Origin(last.connection, last.copy.updated, since=last.copy.known_until)
     _agree(books, name, value, origin, _edited_by(origin, name), views, at, same=same)
     for view in edits:
         if view.now != value:
@@ -335,10 +343,10 @@ def _settle_edits(
         books.rebase(view)
         if view.value != winner.value:
             books.overruled.append(Overruled(name, view.connection, view.value, winner.value, because))
-    unpaid = _unpaid(books, name, edits)
+    unpaid = _unpaid(books, name, edits, at)
     if unpaid and before != winner.value:
         books.overruled.append(Overruled(name, unpaid[0].connection, before, winner.value, because))
-    origin = Origin(winner.connection, winner.latest, winner.who)
+    origin = Origin(winner.connection, winner.latest, winner.who, winner.earliest)
     same = [v.connection for v in edits if v.value == winner.value]
     said = _edited_by(origin, name)
     losers = [v for v in edits if v.value != winner.value]
@@ -532,7 +540,7 @@ def _keep_holding(books: _Ledger, name: str, hold: Hold, views: Sequence[View], 
     values = {v.connection: v.value for v in views}
     for view in views:
         if all(at.readers[v.connection].agrees(v, view.value) for v in views):
-            origin = Origin(view.connection, view.copy.updated)
+            origin = Origin(view.connection, view.copy.updated, since=view.copy.known_until)
             _agree(books, name, view.value, origin, "the copies came to mean the same", views, at)
             for one in views:
                 books.rebase(one)

@@ -338,7 +338,7 @@ def calm(tx: sa.Connection, sync: str) -> None:
 def _link_out(sync: str, link: Link, *, dirty: bool) -> dict[str, Any]:
     doc = {
         "agreed": {f: code.value_out(v) for f, v in link.agreed.items()},
-        "origin": {f: [o.connection, code.stamp(o.at), o.who] for f, o in link.origin.items()},
+        "origin": {f: [o.connection, code.stamp(o.at), o.who, code.stamp(o.since)] for f, o in link.origin.items()},
         "owed": {c: {f: code.owed_out(o) for f, o in fields.items()} for c, fields in link.owed.items()},
         "wants": sorted(link.wants),
         "trail": {f: [list(t) for t in turns] for f, turns in link.trail.items()},
@@ -367,7 +367,7 @@ def _link_in(row: Any) -> Link:  # noqa: ANN401 -- SQLAlchemy's row
         title=row.title,
         created=code.surely(row.created),
         agreed={f: code.value_in(v) for f, v in doc["agreed"].items()},
-        origin={f: Origin(o[0], code.moment(o[1]), o[2]) for f, o in doc["origin"].items()},
+        origin={f: _origin_in(*o) for f, o in doc["origin"].items()},
         owed={c: {f: code.owed_in(o) for f, o in fields.items()} for c, fields in doc["owed"].items()},
         wants=frozenset(doc["wants"]),
         trail={f: tuple((int(r), str(p)) for r, p in turns) for f, turns in doc["trail"].items()},
@@ -376,6 +376,10 @@ def _link_in(row: Any) -> Link:  # noqa: ANN401 -- SQLAlchemy's row
         ending=frozenset(doc.get("ending", ())),
         reach=frozenset(doc.get("reach", ())),
     )
+
+
+def _origin_in(connection: str, at: str, who: str | None, since: str = "") -> Origin:
+    return Origin(connection, code.moment(at), who, code.moment(since))
 
 
 def save_links(tx: sa.Connection, sync: str, values: Sequence[Link], *, dirty: bool = False) -> None:

@@ -97,6 +97,7 @@ comments = sa.Table(
     _column("thread", _text),
     _column("mirror", _int),
     _column("gone", _int),
+    _column("early", _int),
     _column("created", _text),
     _column("updated", _text),
     _column("read_at", _text),
@@ -214,9 +215,7 @@ def _complete(tx: sa.Connection, table: sa.Table) -> None:
         if column.name not in have:
             kind = column.type.compile(tx.dialect)
             default = "0" if isinstance(column.type, sa.Integer) else "''"
-            tx.exec_driver_sql(
-                f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind} NOT NULL DEFAULT {default}'
-            )
+            tx.exec_driver_sql(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind} NOT NULL DEFAULT {default}')
     indexed = {i["name"] for i in there.get_indexes(table.name)}
     for index in table.indexes:
         if index.name not in indexed:

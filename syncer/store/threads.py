@@ -19,7 +19,7 @@ class Remark:
     """A stored comment. `item` is the record's id; `thread` its thread; `mirror` says we wrote it.
 
     Of a mirror, `wrote` is its text as our last write left it, `source` tells the words it was made
-    of. `gone`: the tracker has it no more.
+    of. `gone`: the tracker has it no more. `early`: it was there before its record had an item.
     """
 
     comment: Comment
@@ -28,6 +28,7 @@ class Remark:
     mirror: bool
     read_at: datetime | None = None
     gone: bool = False
+    early: bool = False
     wrote: str = ""
     source: str = ""
 
@@ -42,6 +43,7 @@ def save(tx: sa.Connection, sync: str, remarks: Sequence[Remark]) -> None:
             "thread": r.thread,
             "mirror": int(r.mirror),
             "gone": int(r.gone),
+            "early": int(r.early),
             "created": code.stamp(r.comment.created),
             "updated": code.stamp(r.comment.updated),
             "read_at": code.stamp(r.read_at),
@@ -120,6 +122,7 @@ def _in(row: object) -> Remark:
         mirror=bool(raw.mirror),
         read_at=code.moment(raw.read_at),
         gone=bool(raw.gone),
+        early=bool(raw.early),
         wrote=raw.wrote,
         source=raw.source,
     )

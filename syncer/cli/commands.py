@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from syncer.cli import adopt, audit, check, connectors, demo, held, history, linking, links, parked, sync
+from syncer.cli import adopt, audit, check, connectors, demo, held, history, linking, links, parked, sync, undo
 
 
 def register(app: typer.Typer) -> None:
-    for group in (demo, check, sync, adopt, history, held, parked, links, linking, audit, connectors):
+    for group in (demo, check, sync, adopt, history, held, parked, links, linking, audit, undo, connectors):
         group.register(app)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import stat
 
-from tests.e2e.office import NOTHING, TRACKERS, Office
+from tests.e2e.office import NOTHING, TRACKERS, Office, everywhere
 
 
 def test_history_tells_an_item_s_story_across_the_trackers(office: Office) -> None:
@@ -104,3 +104,47 @@ def test_an_audit_reports_what_differs_and_that_a_person_must_look(office: Offic
     assert one["values"] == {"jira": "Checkout", "github": "Checkout", "linear": "Checkout for guests"}
     assert one.keys() >= {"link", "title", "since", "age_seconds"}
     assert "linear: Checkout for guests  <-" in told.out
+
+
+def test_undo_puts_a_run_back_and_the_next_run_leaves_it_so(office: Office) -> None:
+    office.boxes["jira"].add("Checkout", labels=["roadmap"])
+    office.settled()
+    office.edit("jira", "Checkout", title="Chekout", status="In Progress")
+    run = office.synced()["run"]
+
+    planned = office.run("undo", run, "--dry-run")
+    before = {t: list(office.titles(t)) for t in TRACKERS}
+    done = office.run("undo", run, "--json")
+    office.forget()
+    quiet = office.synced()
+
+    assert (planned.code, done.code) == (0, 0), done.out + done.err
+    assert before == everywhere(["Chekout"])
+    assert (done.doc["undoes"], done.doc["left"]) == (run, [])
+    assert {t: list(office.titles(t)) for t in TRACKERS} == {
+        "jira": ["Chekout"],
+        "github": ["Checkout"],
+        "linear": ["Checkout"],
+    }
+    assert (quiet["outcome"], office.writes()) == ("in_step", NOTHING)
+    assert done.doc["run"] in {r["run"] for r in office.run("runs", "--json").doc["runs"]}
+    assert office.run("history", "--verify").code == 0
+
+
+def test_undo_leaves_what_was_edited_since_and_says_so(office: Office) -> None:
+    office.boxes["jira"].add("Checkout")
+    office.settled()
+    office.edit("jira", "Checkout", title="Chekout")
+    run = office.synced()["run"]
+    office.edit("linear", "Chekout", title="Checkout for guests")
+
+    done = office.run("undo", run)
+
+    assert done.code == 3, done.out
+    assert "edited there since" in done.out
+    assert list(office.titles("linear")) == ["Checkout for guests"]
+    assert list(office.titles("github")) == ["Checkout"]
+
+
+def test_undo_of_a_run_that_never_was_is_exit_2(office: Office) -> None:
+    assert office.run("undo", "R0", "--json").code == 2

@@ -95,6 +95,7 @@ class Board:
             ),
             options=None,
             tables=self.tables(name),
+            abilities=frozenset({"archive", "comments", "history"}),
         )
 
     def mapper(self, name: str) -> Mapper:

@@ -26,6 +26,9 @@ class Promises(World):
         assert last is not None
         self.nothing_is_open(last, books)
         for thing in self.things.values():
+            if self.link(thing) not in books.links:
+                assert not self.all_there(thing), f"{thing.name} was never linked"
+                continue
             self.converged(thing, books)
             self.no_edit_is_lost(thing, books)
             self.no_echo(thing, books)
@@ -59,11 +62,20 @@ class Promises(World):
     def converged(self, thing: Thing, books: Books) -> None:
         link = books.links[self.link(thing)]
         copies = self.copies(thing)
-        assert set(copies) == set(self.names), f"{thing.name} has no copy on {set(self.names) - set(copies)}"
+        missing = set(self.names) - set(copies)
+        assert not (missing and self.all_there(thing)), f"{thing.name} has no copy on {missing}"
         for at, row in copies.items():
             if row.state is State.HERE:
                 for name in FIELDS:
                     self.says_what_was_agreed(link, Spot(thing.name, name, at), row.fields)
+
+    def all_there(self, thing: Thing) -> bool:
+        """Say whether an item has to have a copy everywhere."""
+        return True
+
+    def answered(self, spot: Spot) -> bool:
+        """Say whether a wish has to have been answered by now."""
+        return not self.outside(spot)
 
     def says_what_was_agreed(self, link: Link, spot: Spot, native: Mapping[str, object]) -> None:
         name, at = spot.field, spot.at
@@ -87,11 +99,10 @@ class Promises(World):
 
     def no_edit_is_lost(self, thing: Thing, books: Books) -> None:
         wishes = self.wishes
-        left = [s for s in wishes.pending if s.thing == thing.name and not self.outside(s)]
+        left = [s for s in wishes.pending if s.thing == thing.name and self.answered(s)]
         left = [s for s in left if self.meaning(s.field, s.at, wishes.pending[s].now) is not ABSENT]
-        assert not left, f"nobody answered for {left}"
-        over = [(s, e) for s, e in wishes.elements if s.thing == thing.name and self.b.rules.rule(s.field).allows(e)]
-        over = [(s, e) for s, e in over if not self.outside(s)]
+        assert not left, f"nobody answered for {[(s, wishes.pending[s]) for s in left]}"
+        over = [(s, e) for s, e in wishes.elements if s.thing == thing.name and self.answered(s)]
         assert not over, f"nobody answered for {over}"
         link = books.links[self.link(thing)]
         for name in FIELDS:
@@ -116,8 +127,11 @@ class Promises(World):
         assert agreed in values, f"{thing.name} {name} is {agreed!r}, which nobody wished: {said}"
         seq, _, value = said[-1]
         _, fate = self.wishes.fates.get(seq, (0, ""))
-        if fate in {"agreed", "taken"} and self.exact:
-            assert agreed == value, f"{thing.name} {name}: the last word {value!r} gave way to {agreed!r}"
+        if fate not in {"agreed", "taken"} or agreed == value:
+            return
+        lost = [e["why"] for e in self.books.trails[link.id] if e["field"] == name and e["from"] == value]
+        why = [w for w in lost if w != "the newest edit wins" or not self.exact()]
+        assert why, f"{thing.name} {name}: the last word {value!r} gave way to {agreed!r}: {lost}"
 
     # -- no echo --------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from syncer.model import FIELDS
-from syncer.sdk.memory import Paging
+from syncer.sdk.memory import STATUSES, Paging
 from tests.properties.board import Board, board
 from tests.properties.world import START, UNLIMITED
 
@@ -69,6 +69,12 @@ pagings = st.one_of(
     ),
 )
 
+WORDY: Mapping[str, Mapping[str, Any]] = {
+    **{k: v for k, v in HABITS.items() if "status" in k or "kinds" in k or "skew" in v or "bare" in v},
+    "an odd status": {"statuses": {**STATUSES, "Odd": "odd"}},
+}
+EVERY = {**HABITS, **TALKATIVE, **WORDY}
+
 
 def companies(known: Mapping[str, Mapping[str, Any]] = HABITS) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Draw two to four trackers with some of the *known* habits each."""
@@ -84,7 +90,7 @@ def company(drawn: list[dict[str, Any]], **rules: Any) -> Board:
     for name, side in zip(names, drawn, strict=True):
         options[name] = {}
         for habit in side["habits"]:
-            options[name].update({**HABITS, **TALKATIVE}[habit])
+            options[name].update(EVERY[habit])
         kept = options[name].get("statuses")
         if kept is not None and "moves" in options[name]:
             del options[name]["moves"]

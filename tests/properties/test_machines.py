@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from tests.properties.lives import Lives
+from tests.properties.mappings import Mappings
 from tests.properties.mishaps import Mishaps
 from tests.properties.people import Births, People
+from tests.properties.policies import Policies, policies
 from tests.properties.promises import Promises
-from tests.properties.setups import HABITS, TALKATIVE, companies, company
+from tests.properties.setups import HABITS, TALKATIVE, WORDY, companies, company
 from tests.properties.talk import Talk
 
 
@@ -68,12 +71,27 @@ class Comments(Runs, Mishaps, Talk):
     def policies(self, data: st.DataObject) -> dict[str, Any]:
         return {
             "deletions": data.draw(st.sampled_from(["follow", "keep"])),
-            "backfill": self.skewed() or data.draw(st.booleans()),
-        }
+            "backfill": data.draw(st.booleans())}
 
-    def skewed(self) -> bool:
-        """Finding 02: with clocks apart, `backfill = false` leaves out too much."""
-        return any(t.skew for t in self.b.trackers.values())
+
+class Rules(Runs, People, Mishaps, Policies):
+    """Conflicts by newest, preference or asking; owners, fields written once, left out, held."""
+
+    def policies(self, data: st.DataObject) -> dict[str, Any]:
+        return data.draw(policies(tuple(self.names)), "rules")
+
+
+class Gone(Runs, People, Mishaps, Lives):
+    """Records deleted, archived, hidden, moved out and brought back, while their fields go on changing."""
+
+    def policies(self, data: st.DataObject) -> dict[str, Any]:
+        return {"on_gone": data.draw(st.sampled_from(["keep", "close", "archive"]))}
+
+
+class Remapped(Runs, People, Mishaps, Mappings):
+    """Mappings that change between runs."""
+
+    HABITS = WORDY
 
 
 TestFields = Fields.TestCase

@@ -120,6 +120,8 @@ def fate_of_element(
         if entry["act"] == "overruled" and entry["ref"] == ref and element in signed(entry["from"], sign):
             assert entry["why"], entry
             return str(entry["why"])
+        if entry["act"] == "resolved":
+            return "resolved by a person"
     return None
 
 

@@ -42,14 +42,13 @@ class World(RuleBasedStateMachine):
 
     ITEMS = 3
     """Few, so that edits meet on the same item."""
-    exact = False  # finding 01: what was settled in an earlier run is taken for as new as its record
-    """Whether times tell for sure which edit was later."""
 
     def __init__(self) -> None:
         super().__init__()
         self.b: Board
         self.things: dict[str, Thing] = {}
         self.wishes = Wishes()
+        self.said_natively: dict[tuple[str, str, str], list[JSON]] = {}
         self.stirred: set[Stir] = set()
         self.number = 0
         self.runs = 0
@@ -106,10 +105,11 @@ class World(RuleBasedStateMachine):
         record = self.b.trackers[at].add(name, **native)
         thing = self.things[name] = Thing(name, at, record)
         for field_ in FIELDS:
-            for other in self.names:
-                self.stirred.add((name, field_, other))
+            if not self.b.rules.rule(field_).skip:
+                self.stirred |= {(name, field_, other) for other in self.names}
             if self.has(field_, at):
                 said = self.b.trackers[at].row(record).fields[NATIVES[field_]]
+                self.said_natively[name, field_, at] = [said]
                 value = self.meaning(field_, at, said)
                 for one in [("+", e) for e in folded(value)] if field_ in SET_FIELDS else [value]:
                     self.wishes.voice(Spot(name, field_, at), one)
@@ -141,6 +141,7 @@ class World(RuleBasedStateMachine):
         if name in SET_FIELDS:
             self._note_elements(spot, before, now, when, mark, joining=joining)
             return
+        self.said_natively.setdefault((thing.name, name, at), []).append(now)
         value = self.meaning(name, at, now)
         seq = self.wishes.voice(spot, value)
         old = self.wishes.pending.get(spot)
@@ -151,6 +152,8 @@ class World(RuleBasedStateMachine):
     def _note_elements(self, spot: Spot, before: JSON, now: JSON, when: datetime, mark: int, *, joining: bool) -> None:
         was, will = (folded(self.meaning(spot.field, spot.at, v)) for v in (before, now))
         for element in sorted(was ^ will):
+            if not self.b.rules.rule(spot.field).allows(element):
+                continue
             sign = "+" if element in will else "-"
             seq = self.wishes.voice(spot, (sign, element))
             key = (spot, element)
@@ -159,9 +162,12 @@ class World(RuleBasedStateMachine):
                 self.wishes.elements[key] = Mark(sign, when, seq, mark, during=self.running, joining=joining)  # type: ignore[arg-type]  # one of two
 
     def _stir(self, spot: Spot) -> None:
-        others = [n for n in self.names if n != spot.at]
+        rule = self.b.rules.rule(spot.field)
+        if self.outside(spot):
+            return
+        others = [n for n in self.names if n not in {spot.at, rule.set_once}]
         self.stirred |= {(spot.thing, spot.field, n) for n in others}
-        owner = self.b.rules.rule(spot.field).owner
+        owner = rule.owner
         if owner not in {None, spot.at} or self.wishes.open_on(spot.thing, spot.field):
             self.stirred.add((spot.thing, spot.field, spot.at))
 
@@ -298,9 +304,13 @@ class World(RuleBasedStateMachine):
         rule = self.b.rules.rule(spot.field)
         return rule.skip or rule.set_once == spot.at
 
+    def exact(self) -> bool:
+        """Say whether stamps of different trackers can be compared."""
+        return not any(t.skew for t in self.b.trackers.values())
+
     def _ruled(self, spot: Spot, wish: Wish, fate: str) -> None:
         """The newest edit wins over an older one, never over a newer."""
-        if fate != "the newest edit wins" or not self.exact:
+        if fate != "the newest edit wins" or not self.exact():
             return
         later = [s for s, at, _ in self.wishes.voiced[spot.thing, spot.field] if at != spot.at and s > wish.seq]
         told = [

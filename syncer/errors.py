@@ -135,6 +135,10 @@ class UnwritableError(SyncerError):
     """A native value holds what we cannot write back: it is read, never overwritten."""
 
 
+class UnreadableError(UnwritableError):
+    """A codec stumbled over a native value: that field of that record is parked, the rest moves."""
+
+
 class WaitingError(SyncerError):
     """The record a field refers to has no copy there yet: still owed."""
 

@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from syncer import remarks
-from syncer.connector import Pointer
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy
 from syncer.live import Live, Session
-from syncer.model import Address, Missing, Page, Record, Ref, normal_title
+from syncer.model import Address, Missing, Page, Record, Ref, State, normal_title
 from syncer.store import items
 from syncer.store.items import Bookmark, Row
 
@@ -69,7 +68,7 @@ async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
 
 async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, started: datetime) -> None:
     """After a complete listing: what was not in it is asked for by id, and only then believed gone."""
-    if seen == 0 and had > 0 and "empty" not in session.allowed:
+    if seen == 0 and had > 1 and "empty" not in session.allowed:
         session.emptied[live.name] = had
         return
     with session.store.write() as tx:
@@ -80,7 +79,16 @@ async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, 
         items.drop_unlisted(tx, session.sync, live.name, started)
     if absent:
         await reread(session, live, [Address(r.copy.ref, r.copy.key) for r in absent])
+    if seen == 0 and had and "empty" not in session.allowed and _still_somewhere(session, live, absent):
+        session.emptied[live.name] = had
     await remarks.sweep(session, live, started)
+
+
+def _still_somewhere(session: Session, live: Live, absent: Sequence[Row]) -> bool:
+    """Say whether a copy no listing shows is not gone by the tracker's own word either."""
+    with session.store.read() as tx:
+        rows = items.rows_by_ref(tx, session.sync, [r.copy.ref for r in absent])
+    return any(r.copy.state is not State.GONE for r in rows.values())
 
 
 async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> frozenset[Ref]:
@@ -163,8 +171,10 @@ def _title(live: Live, record: Record) -> str:
 
 
 def _above(live: Live, record: Record) -> str:
-    codec = live.mapper.codecs.get("parent")
-    return (codec.read(record.fields) or "") if isinstance(codec, Pointer) else ""
+    try:
+        return live.mapper.above(record.fields)
+    except SyncerError:
+        return ""
 
 
 def _differs(old: Row, record: Record) -> bool:

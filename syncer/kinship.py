@@ -283,11 +283,17 @@ def _namesakes(
     for row, _ in candidates:
         here = row.copy.ref.connection
         others = {r.connection: key for r, key in alone.get(row.title, ()) if r.connection != here}
-        waiting = [(r, key) for link, r, key in linked.get(row.title, ()) if here in links[link].wants]
+        waiting = [(r, key) for link, r, key in linked.get(row.title, ()) if _lacks(session, links[link], here)]
         others |= {r.connection: key for r, key in waiting}
         if others:
             namesakes[row.copy.ref] = {c: str(k) for c, k in others.items()}
     return namesakes
+
+
+def _lacks(session: Session, link: Link, connection: str) -> bool:
+    """Say whether the item is to get a copy there: it waits for one, or the connection has just joined."""
+    newcomer = bool(link.reach) and connection not in link.reach and connection in session.rules.create_in
+    return connection in link.wants or newcomer
 
 
 def without_namesakes(session: Session, actions: Sequence[Action]) -> list[Action]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from syncer.connector import Codec, Names, People, Plain, Pointer, Word, Worded
-from syncer.errors import UnmappedValueError, WaitingError
+from syncer.errors import SyncerError, UnmappedValueError, UnreadableError, WaitingError
 from syncer.mapping.redaction import Redaction
 from syncer.mapping.schema import FieldTable, Tables
 from syncer.model import (
@@ -71,6 +71,12 @@ class Directory(Protocol):
     def copy_of(self, link: str, connection: str) -> str | None: ...
 
 
+def _stumbled(field: str, error: Exception) -> UnreadableError:
+    """A mistake in a connector's codec costs one field of one record, not the run."""
+    what = f"{type(error).__name__} while translating {field}: a mistake in the connector, please report it"
+    return UnreadableError(what)
+
+
 @dataclass(frozen=True)
 class Mapper:
     """`words` are those the place has today; `redact` is what disclosure does to every text we write."""
@@ -102,6 +108,14 @@ class Mapper:
 
         Raises `UnmappedValueError` for a word that is in no table.
         """
+        try:
+            return self._read(field, native, known)
+        except SyncerError:
+            raise
+        except Exception as error:
+            raise _stumbled(field, error) from error
+
+    def _read(self, field: str, native: Native, known: Value) -> Value | Absent:
         codec = self.codecs.get(field)
         match codec:
             case None:
@@ -126,6 +140,14 @@ class Mapper:
     def hides(self, value: Value) -> bool:
         """Say whether *value* still holds a passage that was hidden here and cannot be put back."""
         return self.redact is not None and isinstance(value, str) and self.redact.shows(value)
+
+    def above(self, native: Native) -> str:
+        """Return the native id of the record this one stands under, empty where there is none."""
+        codec = self.codecs.get("parent")
+        try:
+            return (codec.read(native) or "") if isinstance(codec, Pointer) else ""
+        except Exception as error:
+            raise _stumbled("parent", error) from error
 
     def strangers(self, field: str, native: Native) -> frozenset[str]:
         """Return the account ids among a field's people that we cannot name."""
@@ -199,6 +221,14 @@ class Mapper:
         For sets only the *owed* elements are touched. Raises `WaitingError` for a reference that has
         no copy here yet, and `UnwritableError` where the native value must not be overwritten.
         """
+        try:
+            return self._patch(field, value, now, owed)
+        except SyncerError:
+            raise
+        except Exception as error:
+            raise _stumbled(field, error) from error
+
+    def _patch(self, field: str, value: Value, now: Native, owed: Delta | None) -> Patch | Absent:
         codec = self.codecs.get(field)
         match codec:
             case None:
@@ -318,7 +348,7 @@ class Mapper:
     def _read_or_absent(self, field: str, native: Native) -> Value | Absent:
         try:
             return self.read(field, native)
-        except UnmappedValueError:
+        except (UnmappedValueError, UnreadableError):
             return ABSENT
 
 

@@ -31,6 +31,8 @@ TRACKERS = ("jira", "github", "linear")
 PEOPLE = ("jane", "omar", "mia", "ravi")
 KEY = b"the markers of a company"
 SETTLE_WAIT = 60.0
+LINEAR_KINDS = [f'{kind.lower()} = {{ label = "{kind}" }}' for kind in ("Epic", "Story", "Task", "Bug")]
+"""Linear has no kinds of its own, and Jira takes a task only under an epic."""
 UNREACHED = "http://127.0.0.1:9"
 
 Mishap = Literal["cut", "after", "half", "garbage", "deaf", "late"]
@@ -126,13 +128,13 @@ def backlog(tracker: str, number: int) -> list[Filed]:
     cast = {
         "jira": [
             Filed("{} epic", None, "Who owns it?", {"kind": "Epic", "status": "In Progress", "labels": ["pay"]}),
-            Filed("{} story", "{} epic", None, {"kind": "Story", "status": "Done", "resolution": "Done"}),
-            Filed("{} bug", None, None, {"kind": "Bug", "priority": "High", "assignees": ["omar"]}),
+            Filed("{} story", "{} epic", None, {"kind": "Story", "status": "Done", "assignees": ["omar"]}),
+            Filed("{} bug", None, None, {"kind": "Bug", "priority": "High", "due": "2027-02-26"}),
         ],
         "github": [
             Filed("{} open", None, "Seen on the old phone.", {"labels": ["in progress", "web"]}),
-            Filed("{} dropped", None, None, {"status": "not_planned", "labels": ["pay"]}),
-            Filed("{} plain", None, None, {"assignees": ["mia"]}),
+            Filed("{} dropped", None, None, {"status": "not_planned", "assignees": ["mia"]}),
+            Filed("{} plain", None, None, {"labels": ["pay"]}),
         ],
         "linear": [
             Filed("{} bet", None, "Start small.", {"status": "In Progress", "priority": 2, "labels": ["Epic", "web"]}),
@@ -166,14 +168,7 @@ class Company:
     def file(self, number: int) -> None:
         """File *number* records on every tracker, each by the people there."""
         for tracker in TRACKERS:
-            keys: dict[str, str] = {}
-            for filed in backlog(tracker, number):
-                self.clock.pass_(seconds=1)
-                above = {"parent": keys[filed.parent]} if filed.parent else {}
-                body = f"Why **{filed.title}** matters.\n\n- one\n- two"
-                keys[filed.title] = self.boxes[tracker].add(filed.title, body=body, **filed.fields, **above)
-                if filed.comment:
-                    self.boxes[tracker].say(keys[filed.title], filed.comment, by="omar")
+            file(self.boxes[tracker], backlog(tracker, number), after_each=lambda: self.clock.pass_(seconds=1))
 
     def run(self) -> Report:
         """Run once, as a process does: open the disk, sync, close it."""
@@ -256,10 +251,26 @@ class Company:
         return sum(1 for c in self.boxes[tracker].wire.writes() if c.status < httpx.codes.BAD_REQUEST)
 
     def state(self) -> dict[str, list[Any]]:
-        """Return what people see on every tracker, free of keys, ids and links that differ by accident of order."""
-        shown = {name: {key: box.show(key) for key in _keys(box)} for name, box in self.boxes.items()}
-        names = {key: f"<{facts['title']}>" for records in shown.values() for key, facts in records.items()}
-        return {n: sorted((_told(f, names) for f in records.values()), key=str) for n, records in shown.items()}
+        return state(self.boxes)
+
+
+def state(boxes: Mapping[str, Sandbox]) -> dict[str, list[Any]]:
+    """Return what people see on every tracker, free of keys, ids and links that differ by accident of order."""
+    shown = {name: {key: box.show(key) for key in _keys(box)} for name, box in boxes.items()}
+    names = {key: f"<{facts['title']}>" for records in shown.values() for key, facts in records.items()}
+    return {n: sorted((_told(f, names) for f in records.values()), key=str) for n, records in shown.items()}
+
+
+def file(box: Sandbox, records: Sequence[Filed], *, after_each: Callable[[], None] = lambda: None) -> None:
+    """File records as their authors did."""
+    keys: dict[str, str] = {}
+    for filed in records:
+        above = {"parent": keys[filed.parent]} if filed.parent else {}
+        body = f"Why **{filed.title}** matters.\n\n- one\n- two"
+        keys[filed.title] = box.add(filed.title, body=body, **filed.fields, **above)
+        if filed.comment:
+            box.say(keys[filed.title], filed.comment, by="omar")
+        after_each()
 
 
 def _keys(box: Sandbox) -> Sequence[str]:
@@ -275,8 +286,8 @@ def _told(shown: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Return a text without the addresses in it and without the marks we left there."""
-    return re.sub(r"\S*://\S*|<!--.*?-->", "", text, flags=re.DOTALL)
+    """Return a text without addresses, times, and the marks we left there."""
+    return re.sub(r"\S*://\S*|<!--.*?-->|[\d-]{10} [\d:]{5} UTC", "", text, flags=re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -326,8 +337,6 @@ def _config(folder: Path, boxes: Mapping[str, Sandbox]) -> Sequence[str]:
     for person in PEOPLE:
         known = {n: b.people[person] for n, b in boxes.items() if person in b.people}
         lines += [f'[people."{person}@acme.example"]', *(f'{n} = "{a}"' for n, a in known.items())]
-    # Linear has no kinds of its own, and Jira takes a task only under an epic.
-    kinds = [f'{kind.lower()} = {{ label = "{kind}" }}' for kind in ("Epic", "Story", "Task", "Bug")]
-    lines += ["[connections.linear.map.fields.kind]", *kinds]
+    lines += ["[connections.linear.map.fields.kind]", *LINEAR_KINDS]
     lines += ["[syncs.roadmap]", f"connections = {json.dumps(list(boxes))}", f'settle_wait = "{SETTLE_WAIT:.0f}s"']
     return lines

@@ -57,65 +57,97 @@ async def join(store: Store, wiring: Wiring, request: Request, wishes: Sequence[
     """
     async with lease(store, wiring.rules.sync, wait=request.wait), opened(store, wiring, request) as session:
         await settle(session)
-        await _refresh(session, [s for wish in wishes for s in wish.spots])
+        refs = await _refresh(session, [s for wish in wishes for s in wish.spots])
         found: list[Joined] = []
         for start in range(0, len(wishes), AT_ONCE):
-            with store.write() as tx:
-                found += [_tried(tx, session, wish) for wish in wishes[start : start + AT_ONCE]]
+            found += _joined_at_once(session, refs, wishes[start : start + AT_ONCE])
+        _release(session, frozenset(c.ref for done in found for c in done.copies.values()))
         return found
 
 
-async def _refresh(session: Session, spots: Sequence[Spot]) -> None:
+async def _refresh(session: Session, spots: Sequence[Spot]) -> dict[Spot, Ref]:
     """Read the named records anew; what is not known yet is looked for in everything that changed."""
     started = session.clock()
-    refs = _known(session, spots)
-    if len(refs) < len(set(spots)):
+    rows = _known(session, spots)
+    if len(rows) < len(set(spots)):
         await fetch(session, full=False)
-        refs = _known(session, spots)
-    with session.store.read() as tx:
-        rows = items.rows_by_ref(tx, session.sync, list(refs.values()))
+        rows = _known(session, spots)
     for live in session.up():
-        old = [r for r in rows.values() if r.copy.ref.connection == live.name and r.copy.read_at < started]
+        old = {r.copy.ref: r.copy.key for r in rows.values() if r.copy.read_at < started}
+        addresses = [Address(ref, key) for ref, key in old.items() if ref.connection == live.name]
         try:
-            await reread(session, live, [Address(r.copy.ref, r.copy.key) for r in old])
+            await reread(session, live, addresses)
         except ConnectorError as error:
             session.lose(live.name, error)
+    return {spot: row.copy.ref for spot, row in rows.items()}
 
 
-def _known(session: Session, spots: Sequence[Spot]) -> dict[Spot, Ref]:
+def _known(session: Session, spots: Sequence[Spot]) -> dict[Spot, Row]:
     with session.store.read() as tx:
-        found = {s: located(tx, session.sync, session.rules.connections, s) for s in spots}
-    return {spot: ref for spot, ref in found.items() if ref is not None}
+        return located(tx, session.sync, session.rules.connections, spots)
 
 
-def _tried(tx: sa.Connection, session: Session, wish: Wish) -> Joined:
+def _release(session: Session, refs: frozenset[Ref]) -> None:
+    """Let go of what waited for a person to say what is said now."""
+    with session.store.write() as tx:
+        over = [h.id for h in journal.held(tx, session.sync) if h.field in WAITING and h.ref in refs]
+        for batch in items.batches(over):
+            journal.release(tx, batch)
+
+
+# -- one wish --------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Desk:
+    """One transaction, with the records its wishes name and the lines it will add to the trail."""
+
+    tx: sa.Connection
+    session: Session
+    refs: Mapping[Spot, Ref]
+    rows: dict[Ref, Row]
+    making: frozenset[tuple[str, str]]
+    entries: list[Entry] = field(default_factory=list)
+
+
+def _joined_at_once(session: Session, refs: Mapping[Spot, Ref], wishes: Sequence[Wish]) -> list[Joined]:
+    with session.store.write() as tx:
+        wanted = [refs[s] for wish in wishes for s in wish.spots if s in refs]
+        rows = items.rows_by_ref(tx, session.sync, wanted)
+        making = frozenset((i.link, i.connection) for i in journal.open_intents(tx, session.sync) if i.do == "create")
+        desk = _Desk(tx, session, refs, rows, making)
+        found = [_tried(desk, wish) for wish in wishes]
+        append(tx, session.sync, "", session.clock(), desk.entries)
+    return found
+
+
+def _tried(desk: _Desk, wish: Wish) -> Joined:
     """Join, or return the error: it is raised before anything of the wish is written."""
     try:
-        return _joined(tx, session, wish, _rows(tx, session, wish))
+        return _joined(desk, wish, _rows(desk, wish))
     except SyncerError as error:
         return Joined(wish, error=error)
 
 
-def _rows(tx: sa.Connection, session: Session, wish: Wish) -> list[Row]:
+def _rows(desk: _Desk, wish: Wish) -> list[Row]:
     """Return the records of a wish. Raises `ConfigError` for those that cannot be copies of anything."""
     _refuse_doubles(wish.spots)
     rows: dict[str, Row] = {}
     for spot in wish.spots:
-        ref = located(tx, session.sync, session.rules.connections, spot)
-        _refuse_unread(session, ref.connection if ref is not None else spot.connection)
-        if ref is None:
-            where = spot.connection or " or ".join(session.rules.connections)
-            raise ConfigError(f"{spot}: no such record on {where}.", fix=_unknown(session, spot))
-        row = items.rows_by_ref(tx, session.sync, [ref])[ref]
-        name = named(ref.connection, row.copy)
-        if ref.connection in rows:
-            other = named(ref.connection, rows[ref.connection].copy)
-            raise _double(ref.connection, other, name)
+        row = desk.rows.get(desk.refs[spot]) if spot in desk.refs else None
+        _refuse_unread(desk.session, row.copy.ref.connection if row is not None else spot.connection)
+        if row is None:
+            where = spot.connection or " or ".join(desk.session.rules.connections)
+            raise ConfigError(f"{spot}: no such record on {where}.", fix=_unknown(desk.session, spot))
+        connection = row.copy.ref.connection
+        if connection in rows:
+            raise _double(connection, _name(rows[connection]), _name(row))
         if row.copy.state is not State.HERE:
-            raise ConfigError(f"{name} is {row.copy.state}: only a record that is here can be linked")
+            raise ConfigError(f"{_name(row)} is {row.copy.state}: only a record that is here can be linked")
         if row.record.synced_by is not None:
-            raise ConfigError(f"{name} is already synced by {row.record.synced_by}.", fix="Switch that off first.")
-        rows[ref.connection] = row
+            message = f"{_name(row)} is already synced by {row.record.synced_by}."
+            raise ConfigError(message, fix="Switch that off first.")
+        rows[connection] = row
     return list(rows.values())
 
 
@@ -143,31 +175,26 @@ def _unknown(session: Session, spot: Spot) -> str:
     return f"Looked in {', '.join(u for u in places.values() if u)}."
 
 
-def _joined(tx: sa.Connection, session: Session, wish: Wish, rows: Sequence[Row]) -> Joined:
-    ids = {row.link for row in rows if row.link}
-    copies = items.rows_of_links(tx, sorted(ids))
+def _joined(desk: _Desk, wish: Wish, rows: Sequence[Row]) -> Joined:
+    copies = items.rows_of_links(desk.tx, sorted({row.link for row in rows if row.link}))
     _refuse_two(rows, copies)
     free = [row for row in rows if not row.link]
-    link = _link_for(tx, session, rows)
+    link = _link_for(desk, rows)
     there = copies.get(link.id, {})
+    shown = {c: r.copy for c, r in there.items()}
     if not free:
-        return Joined(wish, link, {c: r.copy for c, r in there.items()})
-    _refuse_taken(tx, session, link, free, there)
-    wants = link.wants - {r.copy.ref.connection for r in free}
-    items.save_links(tx, session.sync, [replace(link, wants=wants)], dirty=True)
-    entries: list[Entry] = []
+        return Joined(wish, link, shown)
+    _refuse_taken(desk, link, free, there)
+    link = replace(link, wants=link.wants - {r.copy.ref.connection for r in free})
+    items.save_links(desk.tx, desk.session.sync, [link], dirty=True)
     for row in free:
-        items.join(tx, session.sync, row.copy.ref, link.id)
-        entries.append(Entry(link.id, str(row.copy.ref), "link", "", None, row.copy.url, "a person", wish.why))
-    append(tx, session.sync, "", session.clock(), entries)
-    refs = {row.copy.ref for row in free}
-    waits = [h.id for h in journal.held(tx, session.sync) if h.field in WAITING and h.ref in refs]
-    journal.release(tx, waits)
-    for ref in refs:
-        session.directory.learn(ref, link.id)
+        ref = row.copy.ref
+        items.join(desk.tx, desk.session.sync, ref, link.id)
+        desk.rows[ref] = replace(row, link=link.id)
+        desk.entries.append(Entry(link.id, str(ref), "link", "", None, row.copy.url, "a person", wish.why))
+        desk.session.directory.learn(ref, link.id)
         log.info("copy.linked", ref=str(ref), link=link.id, because=wish.why)
-    shown = {**{c: r.copy for c, r in there.items()}, **{r.copy.ref.connection: r.copy for r in free}}
-    return Joined(wish, replace(link, wants=wants), shown, news=True)
+    return Joined(wish, link, shown | {r.copy.ref.connection: r.copy for r in free}, news=True)
 
 
 def _refuse_two(rows: Sequence[Row], copies: Mapping[str, Mapping[str, Row]]) -> None:
@@ -180,11 +207,8 @@ def _refuse_two(rows: Sequence[Row], copies: Mapping[str, Mapping[str, Row]]) ->
         raise ConfigError(f"{'; '.join(said)}.", fix=f"Take one out first: syncer unlink {_name(row)}")
 
 
-def _refuse_taken(
-    tx: sa.Connection, session: Session, link: Link, free: Sequence[Row], there: Mapping[str, Row]
-) -> None:
+def _refuse_taken(desk: _Desk, link: Link, free: Sequence[Row], there: Mapping[str, Row]) -> None:
     """Raise `ConfigError` where the item has a copy on a record's connection already, or may get one."""
-    making = {i.connection for i in journal.open_intents(tx, session.sync) if i.do == "create" and i.link == link.id}
     for row in free:
         connection = row.copy.ref.connection
         if connection in there:
@@ -194,10 +218,10 @@ def _refuse_taken(
                 f"{others} has a copy on {connection} already: {taken}.",
                 fix=f"Take that out first: syncer unlink {taken} --from {connection}",
             )
-        if connection in making:
+        if (link.id, connection) in desk.making:
             raise ConfigError(
                 f"a copy of this item is being made on {connection}, and it is not known yet whether it arrived.",
-                fix=f"Run first: syncer sync {session.sync}",
+                fix=f"Run first: syncer sync {desk.session.sync}",
             )
 
 
@@ -210,17 +234,17 @@ def _others(row: Row, copies: Mapping[str, Mapping[str, Row]]) -> str:
     return " and ".join(others) or row.copy.key
 
 
-def _link_for(tx: sa.Connection, session: Session, rows: Sequence[Row]) -> Link:
+def _link_for(desk: _Desk, rows: Sequence[Row]) -> Link:
     """Return the item the records belong to, or a new one of their own."""
     known = next((row.link for row in rows if row.link), None)
     if known is not None:
-        return items.load_links(tx, [known])[known]
-    rules = session.rules
+        return items.load_links(desk.tx, [known])[known]
+    session, rules = desk.session, desk.session.rules
     # What a tracker without kinds is taken for must not overrule what another one says.
     first = min(rows, key=lambda r: (not session.lives[r.copy.ref.connection].mapper.has("kind"), _rank(session, r)))
     link = _birth(session, first, _values(session, first))
     spread = rules.create_in if any(r.copy.ref.connection in rules.create_from for r in rows) else frozenset[str]()
-    return replace(link, id=_free_id(tx, session, rows), wants=spread)
+    return replace(link, id=_free_id(desk.tx, session, rows), wants=spread)
 
 
 def _rank(session: Session, row: Row) -> int:

@@ -45,10 +45,10 @@ async def part(
 def _parted(
     tx: sa.Connection, sync: str, connections: Sequence[str], spot: Spot, from_: str | None, now: datetime
 ) -> Parted:
-    ref = located(tx, sync, connections, spot)
-    id_ = items.link_of(tx, sync, ref) if ref is not None else None
+    found = located(tx, sync, connections, [spot]).get(spot)
+    id_ = found.link if found is not None else None
     if id_ is None:
-        why = "belongs to no item" if ref is not None else "is not known"
+        why = "belongs to no item" if found is not None else "is not known"
         raise ConfigError(f"{spot} {why}.", fix="`syncer links` lists the items.")
     link, rows = items.load_links(tx, [id_])[id_], items.rows_of_links(tx, [id_])[id_]
     if from_ is not None and from_ not in rows:

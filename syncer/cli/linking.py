@@ -135,11 +135,10 @@ def _syncs(config: Config, name: str | None) -> list[Sync]:
 
 def _knows(store: Store, sync: Sync, spot: Spot, *, linked: bool = False) -> bool:
     from syncer.adoption import located
-    from syncer.store import items
 
     with store.read() as tx:
-        ref = located(tx, sync.name, sync.connections, spot)
-        return ref is not None and (not linked or items.link_of(tx, sync.name, ref) is not None)
+        row = located(tx, sync.name, sync.connections, [spot]).get(spot)
+        return row is not None and (not linked or row.link is not None)
 
 
 def _only(config: Config, fit: Sequence[Sync]) -> Sync:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+from typing import Any
 
 from tests.e2e.office import NOTHING, TRACKERS, Office, everywhere
 
@@ -148,3 +149,79 @@ def test_undo_leaves_what_was_edited_since_and_says_so(office: Office) -> None:
 
 def test_undo_of_a_run_that_never_was_is_exit_2(office: Office) -> None:
     assert office.run("undo", "R0", "--json").code == 2
+
+
+def lose_the_database(office: Office) -> None:
+    for file in office.folder.glob("syncer.db*"):
+        if file.suffix != ".key":
+            file.unlink()
+
+
+def test_a_lost_database_is_rebuilt_from_the_marks_and_nothing_is_made_twice(office: Office) -> None:
+    for tracker in TRACKERS:
+        key = office.boxes[tracker].add(f"From {tracker}", body=f"Words of **{tracker}**.", labels=["roadmap"])
+        office.boxes[tracker].say(key, f"Said on {tracker}.", by="omar")
+    office.settled()
+    before = shown(office)
+    lose_the_database(office)
+    office.forget()
+
+    warned = office.run("sync", "--json")
+    rebuilt = office.run("rebuild", "--json")
+    written_so_far = office.writes()
+    office.settled()
+    after = shown(office)
+
+    assert warned.code == 3, warned.out
+    assert "syncer rebuild" in warned.doc["held"][0]["reason"]
+    assert (rebuilt.doc["links"], rebuilt.doc["copies"], written_so_far) == (3, 9, NOTHING), rebuilt.out
+    # Jira gives what we make a priority of its own; without a past it is somebody's word: shown first.
+    assert {name for a in rebuilt.doc["differing"] for name in a["fields"]} == {"priority"}
+    assert (rebuilt.code, rebuilt.doc["actions"]) == (3, [])
+    assert after == before
+    assert office.run("audit", "--json").code == 0
+
+
+def shown(office: Office) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return all that is on the trackers, but for priorities."""
+    return {
+        t: {title: {k: v for k, v in office.show(t, title).items() if k != "priority"} for title in office.titles(t)}
+        for t in TRACKERS
+    }
+
+
+def test_rebuild_shows_what_the_next_run_would_write_before_anything_is_written(office: Office) -> None:
+    office.boxes["jira"].add("Checkout")
+    office.settled()
+    office.edit("linear", "Checkout", title="Edited while it was lost")
+    lose_the_database(office)
+    office.forget()
+
+    done = office.run("rebuild", "--json")
+    told = office.run("rebuild")
+
+    (one,) = done.doc["differing"]
+    assert (done.code, one["connection"]) == (3, "linear")
+    assert one["fields"]["title"] == {"from": "Edited while it was lost", "to": "Checkout"}
+    assert office.writes() == NOTHING
+    assert "Edited while it was lost -> Checkout" in told.out
+
+
+def test_rebuild_takes_the_reviewed_file_of_what_people_had_joined(office: Office) -> None:
+    office.boxes["jira"].add("Checkout")
+    office.boxes["github"].add("Checkout")
+    out = office.folder / "adopt.toml"
+    office.run("sync")
+    office.run("adopt", "--out", str(out))
+    adopted = office.run("adopt", "--apply", str(out))
+    office.settled()
+    lose_the_database(office)
+    office.forget()
+
+    done = office.run("rebuild", "--adopt", str(out), "--json")
+    office.settled()
+
+    assert adopted.code == 0, adopted.out + adopted.err
+    assert (done.doc["adopted"], done.doc["refused"]) == (1, []), done.out
+    assert {t: sum(office.titles(t).values()) for t in TRACKERS} == everywhere(1)
+    assert office.writes() == NOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,24 @@ def test_the_next_runs_make_no_record_and_no_comment_and_keep_every_value() -> N
     assert (natives(b), {n: len(t.comments()) for n, t in b.trackers.items()}) == (before, said)
     assert b.writes() == effects
     assert (report.outcome, report.held, report.parked) == ("in_step", (), ())
+
+
+@pytest.mark.parametrize("orphaned", [False, True])
+def test_where_we_choose_the_ids_the_id_alone_tells(*, orphaned: bool) -> None:
+    b = board(options=OPTIONS)
+    one = b.trackers["a"].add("One")
+    b.sync()
+    before = membership(b)
+    tracker = b.trackers["c"]
+    tracker._put(replace(tracker.row(b.counterpart("a", one, "c")), marker=None))
+    if orphaned:
+        b.trackers["a"].remove(one)
+    lost(b)
+
+    rebuilt(b)
+
+    gone = {"a"} if orphaned else set()
+    assert membership(b) == {link: {c: i for c, i in there.items() if c not in gone} for link, there in before.items()}
 
 
 def test_a_later_edit_flows_again() -> None:

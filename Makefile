@@ -42,8 +42,10 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/pytest tests/bench -s
 
+# Every test marked `soak`, wherever it is, with an hour for each. SYNCER_SEED=n makes the soak of tests/soak
+# happen once more, SYNCER_SOAK_ITEMS, _EDITS and _RUNS make it larger or smaller; -s shows its figures.
 soak: $(STAMP)
-	$(BIN)/pytest -m soak --timeout 3600
+	PYTHONHASHSEED=0 $(BIN)/pytest -m soak -s --timeout 3600
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from syncer.attempts import dropped_if_refused, intended, is_awaited, opened, park, parked_id, patch_in, patch_out
+from syncer.attempts import (
+    action_digest,
+    dropped_if_refused,
+    intended,
+    is_awaited,
+    opened,
+    park,
+    parked_id,
+    patch_in,
+    patch_out,
+)
 from syncer.connector import Names, People
 from syncer.engine import sets
 from syncer.engine.plan import Action, Move, birth_fields
@@ -183,7 +193,7 @@ async def _create(session: Session, live: Live, action: Action) -> Action | None
     with session.store.read() as tx:
         # Another connection's worker may have written to the link while we waited.
         link = items.load_links(tx, [action.link])[action.link]
-    after, row = created_rows(session, live, link, patch, receipt, fresh=True)
+    after, row = created_rows(session, live, link, patch, receipt, untouched=True)
     with session.store.write() as tx:
         items.save_links(tx, session.sync, [after], dirty=True)
         items.save_rows(tx, session.sync, [row])
@@ -220,9 +230,12 @@ def draft_of(session: Session, intent: Intent) -> Draft:
 
 
 def created_rows(
-    session: Session, live: Live, link: Link, patch: Patch, receipt: Receipt, *, fresh: bool
+    session: Session, live: Live, link: Link, patch: Patch, receipt: Receipt, *, untouched: bool
 ) -> tuple[Link, Row]:
-    """Return the link and the copy after a create: base is what we sent, as the receipt shows it."""
+    """Return the link and the copy after a create: base is what we sent, as the receipt shows it.
+
+    *untouched*: nobody can have edited the record yet.
+    """
     now = session.clock()
     sent = patched({}, patch)
     native = dict(receipt.record.fields) if receipt.record is not None else sent
@@ -237,10 +250,12 @@ def created_rows(
         read_at=now,
         state=record.state,
         own=True,
-        fresh=fresh,
     )
     fields = [n for n in link.agreed if live.mapper.has(n)]
     copy = after_write(live, copy, fields, patch, native)
+    if untouched and receipt.record is not None:
+        # What we did not send, or what did not stick, is the tracker's own default: nobody's word.
+        copy = replace(copy, base={**live.mapper.slices(native), **copy.base})
     owed: dict[str, Mapping[str, Any]] = {**link.owed, live.name: birth_fields(link, live.reader, session.rules)}
     after = replace(link, wants=link.wants - {live.name}, owed=owed)
     row = Row(copy, replace(record, fields=copy.seen), link.id, dirty=True, scoped=True)
@@ -259,22 +274,23 @@ def _record_of(receipt: Receipt, native: Native, now: datetime) -> Record:
 async def _update(session: Session, live: Live, action: Action) -> Action | None:
     with session.store.read() as tx:
         row = items.rows_by_ref(tx, session.sync, [action.ref]).get(action.ref) if action.ref else None
-    if row is None:
+    if row is None or is_awaited(session, action):
         return None
     patch: dict[str, JSON | Delta] = {}
     for name, move in action.fields.items():
         part = live.mapper.patch(name, move.after, row.copy.seen, move.owed)
         if part is not ABSENT:
             _combine(patch, part)
-    copy = row.copy
+    copy, unseen = row.copy, set[str]()
     for step in live.connector.steps(patch):
-        copy = await _send(session, live, action, row, copy, step)
-    unmet = _unmet(live, action.fields, copy)
+        copy, bare = await _send(session, live, action, row, copy, step)
+        unseen |= bare
+    unmet = _unmet(live, {n: m for n, m in action.fields.items() if n not in unseen}, copy)
     with session.store.write() as tx:
-        parts = {n: m for n, m in action.fields.items() if n not in unmet}
-        append(tx, session.sync, session.run, session.clock(), _entries(replace(action, fields=parts), copy.ref))
-        journal.unpark(tx, [parked_id(action.link, live.name, n) for n in ("", *parts)])
-        _strike(tx, session, action, parts)
+        sent = {n: m for n, m in action.fields.items() if n not in unmet}
+        append(tx, session.sync, session.run, session.clock(), _entries(replace(action, fields=sent), copy.ref))
+        journal.unpark(tx, [parked_id(action.link, live.name, n) for n in ("", *sent)])
+        _strike(tx, session, action, [n for n in sent if n not in unseen])
     if unmet:
         names = ", ".join(unmet)
         park(session, action, RejectedError(f"{live.name} answered without {names} as sent"), kind="write")
@@ -282,9 +298,22 @@ async def _update(session: Session, live: Live, action: Action) -> Action | None
     return replace(action, state="failed" if unmet else "applied")
 
 
-async def _send(session: Session, live: Live, action: Action, row: Row, copy: Copy, step: Patch) -> Copy:
+async def _send(
+    session: Session, live: Live, action: Action, row: Row, copy: Copy, step: Patch
+) -> tuple[Copy, frozenset[str]]:
+    """Send one step; return the copy as the answer shows it, and the fields whose answer shows nothing.
+
+    The intent of such a step stays open: a direct read judges it, as it judges a lost answer.
+    """
     fields = [n for n in action.fields if any(x in step for x in live.mapper.codecs[n].natives)]
-    doc = {"ref": str(copy.ref), "key": copy.key, "fields": fields, "patch": patch_out(step)}
+    doc: dict[str, JSON] = {
+        "ref": str(copy.ref),
+        "key": copy.key,
+        "fields": fields,
+        "patch": patch_out(step),
+        "stamp": copy.updated.isoformat(),
+        "digest": action_digest(action),
+    }
     intent = intended(session, action, doc)
     opened(session, intent)
     try:
@@ -293,20 +322,21 @@ async def _send(session: Session, live: Live, action: Action, row: Row, copy: Co
         dropped_if_refused(session, intent, error)
         raise
     record = receipt.record
-    native = dict(record.fields) if record is not None else patched(copy.seen, step)
-    written = after_write(live, copy, fields, step, native)
-    if record is not None:
-        written = replace(written, updated=max(record.updated, copy.updated), read_at=session.clock())
-        written = replace(written, key=record.key, url=record.url)
-        session.direct[copy.ref] = written.read_at
+    if record is None:
+        opened(session, replace(intent, doc={**doc, "answered": True}))
+        return copy, frozenset(fields)
+    written = after_write(live, copy, fields, step, record.fields)
+    written = replace(written, updated=max(record.updated, copy.updated), read_at=session.clock())
+    written = replace(written, key=record.key, url=record.url)
+    session.direct[copy.ref] = written.read_at
     # The record is looked at again: an answer may also show what a person did meanwhile.
     with session.store.write() as tx:
         items.save_rows(tx, session.sync, [replace(row, copy=written, dirty=True)])
         journal.close_intent(tx, intent.id)
-    return written
+    return written, frozenset()
 
 
-def _strike(tx: Any, session: Session, action: Action, parts: Mapping[str, Move]) -> None:  # noqa: ANN401 -- a transaction
+def _strike(tx: Any, session: Session, action: Action, parts: Collection[str]) -> None:  # noqa: ANN401 -- a transaction
     """Take what was paid off the link's debts."""
     link = items.load_links(tx, [action.link]).get(action.link)
     if link is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,7 +43,7 @@ def opened(session: Session, intent: Intent) -> None:
 
 
 def is_awaited(session: Session, action: Action) -> bool:
-    """Say whether an earlier attempt at this create or comment may still have arrived: no second is sent."""
+    """Say whether an earlier attempt at this write may still have arrived: no second is sent."""
     with session.store.read() as tx:
         known = journal.open_intents(tx, session.sync, link=action.link, connection=action.connection)
     return any(i.do == action.do and i.doc.get("thread") == action.thread for i in known)
@@ -87,25 +88,30 @@ def action_digest(action: Action) -> str:
 
 
 def park(session: Session, action: Action, error: SyncerError, *, kind: str) -> None:
-    spot = action.thread or ""
-    id_ = parked_id(action.link, action.connection, spot)
-    now = session.clock()
+    """Set a failed action aside until its next attempt."""
+    fields = "comments" if action.do == "comment" else ",".join(sorted(action.fields))
+    spot = parked_id(action.link, action.connection, action.thread or "")
+    entry = Parked(
+        id=spot,
+        link=action.link,
+        connection=action.connection,
+        ref=str(action.ref or ""),
+        field=fields,
+        kind=kind,
+        error=str(error),
+        attempts=1,
+        next_try=session.clock(),
+        digest=action_digest(action),
+    )
+    keep_parked(session, entry)
+
+
+def keep_parked(session: Session, entry: Parked) -> None:
+    """Keep a failure, each attempt of the same twice as far from the next as the one before."""
     with session.store.write() as tx:
-        before = next((p for p in journal.parked_entries(tx, session.sync, action.link) if p.id == id_), None)
+        before = next((p for p in journal.parked_entries(tx, session.sync, entry.link) if p.id == entry.id), None)
         attempts = before.attempts + 1 if before is not None else 1
         pause = min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP)
-        entry = Parked(
-            id=id_,
-            link=action.link,
-            connection=action.connection,
-            ref=str(action.ref or ""),
-            field="comments" if action.do == "comment" else ",".join(sorted(action.fields)),
-            kind=kind,
-            error=str(error),
-            attempts=attempts,
-            next_try=now + pause,
-            digest=action_digest(action),
-        )
-        journal.park(tx, session.sync, entry)
-    session.failed.add((action.link, action.connection))
-    log.warning("action.parked", link=action.link, connection=action.connection, do=action.do, reason=str(error))
+        journal.park(tx, session.sync, replace(entry, attempts=attempts, next_try=session.clock() + pause))
+    session.failed.add((entry.link, entry.connection))
+    log.warning("action.parked", link=entry.link, connection=entry.connection, fields=entry.field, reason=entry.error)

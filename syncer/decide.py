@@ -102,6 +102,7 @@ def _merge_one(session: Session, batch: Batch, link: Link) -> Merged:
         run=session.number,
         digest=session.digest,
         times=batch.times.get(link.id, {}),
+        single=frozenset(session.single),
     )
     return merge(link, copies, at)
 
@@ -267,7 +268,7 @@ def _park_unforeseen(session: Session, batch: Batch, id_: str, error: Exception)
 
 
 def _row_after(row: Row, copy: Copy) -> Row:
-    return replace(row, copy=replace(copy, fresh=False, known_until=None), dirty=False)
+    return replace(row, copy=replace(copy, known_until=None), dirty=False)
 
 
 def _entries(result: Merged, rows: Mapping[str, Row]) -> list[Entry]:

@@ -22,6 +22,9 @@ log = structlog.get_logger()
 SWEEP = timedelta(days=1)
 """At least this often a connection is listed completely: some changes move no stamp."""
 
+BREATH = timedelta(seconds=2)
+"""Within this a tracker finishes what a create began."""
+
 UNREAD = datetime.fromtimestamp(0, UTC)
 """The stamp of a copy whose tracker answered our write without saying when it happened."""
 
@@ -96,6 +99,7 @@ async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> 
     answers = await live.connector.get(addresses)
     now = session.clock()
     changed: list[Row] = []
+    stamped: list[Row] = []
     same: list[str] = []
     with session.store.write() as tx:
         known = items.rows_by_ref(tx, session.sync, list(answers))
@@ -104,9 +108,11 @@ async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> 
             row = _judge_direct(session, live, old, answer, now)
             if row is not None:
                 changed.append(row)
+            elif old is not None and isinstance(answer, Record) and answer.updated > old.copy.updated:
+                stamped.append(replace(old, copy=replace(old.copy, updated=answer.updated, read_at=now)))
             elif old is not None:
                 same.append(ref.id)
-        items.save_rows(tx, session.sync, changed)
+        items.save_rows(tx, session.sync, [*changed, *stamped])
         items.touch(tx, session.sync, live.name, same, now)
     session.direct.update(dict.fromkeys(answers, now))
     return frozenset(r.copy.ref for r in changed)
@@ -206,6 +212,9 @@ def _row(live: Live, old: Row | None, record: Record, now: datetime) -> Row:
         title, above = _title(live, record), _above(live, record)
         return Row(copy, record, None, dirty=True, scoped=False, title=title, above=above)
     since = old.copy.known_until if old.dirty and old.copy.known_until else old.copy.read_at
-    copy = replace(copy, base=old.copy.base, known_until=since, fresh=old.copy.fresh, own=old.copy.own or record.own)
+    copy = replace(copy, base=old.copy.base, known_until=since, own=old.copy.own or record.own)
+    if old.copy.updated == UNREAD and record.updated - record.created <= BREATH:
+        # We made it, and nobody has touched it since: whatever differs from what we sent is no edit.
+        copy = replace(copy, base=live.mapper.slices(record.fields))
     title, above = _title(live, record), _above(live, record)
     return replace(old, copy=copy, record=record, dirty=True, title=title, above=above)

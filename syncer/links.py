@@ -72,7 +72,7 @@ class Copy:
 
     `base`: per field, the native slice as last agreed. `seen`: the native fields as last read.
     `read_at`: when that was, by our clock; `known_until`: the read before the newest change was
-    noticed, so an edit lies between the two. `fresh`: created by us in this very run.
+    noticed, so an edit lies between the two.
     """
 
     ref: Ref
@@ -86,7 +86,6 @@ class Copy:
     base: Mapping[str, Native] = field(default_factory=dict)
     state: State = State.HERE
     own: bool = False
-    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Live:
 
     @property
     def reader(self) -> Reader:
-        return Reader(self.name, self.mapper)
+        return Reader(self.name, self.mapper, lags=self.place.lags)
 
 
 @dataclass(slots=True)
@@ -106,7 +106,8 @@ class Directory:
 @dataclass(slots=True)
 class Session:
     """Everything the steps of one run share. `down`: connections left out, and why. `direct`: when a
-    record was last read by id, or shown in the answer to a write."""
+    record was last read by id, or shown in the answer to a write. `single`: connections that hold at
+    most one assignee, or none, as far as we ever knew."""
 
     sync: str
     run: str
@@ -122,6 +123,7 @@ class Session:
     unopened: dict[str, RequestMeter] = field(default_factory=dict)
     read: int = 0
     direct: dict[Ref, datetime] = field(default_factory=dict)
+    single: set[str] = field(default_factory=set)
     emptied: dict[str, int] = field(default_factory=dict)
     failed: set[tuple[str, str]] = field(default_factory=set)
     allowed: frozenset[str] = frozenset()

@@ -27,12 +27,16 @@ from syncer.mapping.mapper import Mapper
 from syncer.mapping.redaction import Redaction
 from syncer.mapping.schema import Tables
 from syncer.report import action_document, hold_document, parked_document, when
-from syncer.settle import settle
+from syncer.settle import settle, verify
 from syncer.store import Store, items, journal, records
 from syncer.store.journal import Shelf
 from syncer.store.lease import lease
 
 log = structlog.get_logger()
+
+SINGLE = "@single_assignee"
+EVER = 1e9
+"""Seconds: some facts do not grow old."""
 
 ROUNDS = 4
 """A round's writes may owe others (a status after a create, a child after its parent)."""
@@ -153,13 +157,13 @@ async def _perform(session: Session, request: Request, progress: Progress) -> tu
         # What moved on since it was read, or waits for another, is planned anew.
         if len(ended) == len(actions) and not any(a.state == "applied" for a in ended):
             break
+    else:
+        await _read_new(session)
     return done, []
 
 
 async def _look(session: Session, request: Request) -> None:
-    """Settle, fetch, read and match. What a run that died had just made is new to nobody any more."""
-    with session.store.write() as tx:
-        items.calm(tx, session.sync)
+    """Settle, fetch, read and match."""
     if request.full:
         with session.store.write() as tx:
             items.disturb(tx, session.sync)
@@ -169,7 +173,8 @@ async def _look(session: Session, request: Request) -> None:
 
 
 async def _read_new(session: Session) -> None:
-    """Read the copies that were made without a full answer."""
+    """Read what was written without a full answer."""
+    await verify(session)
     for live in session.up():
         with session.store.read() as tx:
             unread = items.unread(tx, session.sync, live.name, UNREAD)
@@ -296,6 +301,8 @@ async def _open(session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, co
     except ConnectorError as error:
         error.connection = error.connection or spoke.name
         session.lose(spoke.name, error)
+        if shelf.get(SINGLE, max_age=EVER) is True:
+            session.single.add(spoke.name)
         session.unopened[spoke.name] = meter
         return
     session.directory.accounts[spoke.name] = list(place.accounts)
@@ -307,7 +314,17 @@ async def _open(session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, co
         words=place.words,
         redact=_redactor(wiring, spoke.name),
     )
+    _note_single(session, shelf, mapper)
     session.lives[spoke.name] = Live(spoke.name, connector, place, spoke.tables, mapper, meter)
+
+
+def _note_single(session: Session, shelf: Shelf, mapper: Mapper) -> None:
+    """Remember what the connection can hold: while it is away, the others must merge as if it were there."""
+    now = mapper.single("assignees") or not mapper.has("assignees")
+    if shelf.get(SINGLE, max_age=EVER) is not now:
+        shelf.put(SINGLE, now)
+    if now:
+        session.single.add(mapper.connection)
 
 
 def _redactor(wiring: Wiring, connection: str) -> Redaction | None:
@@ -390,7 +407,6 @@ def _outcome(session: Session, actions: Sequence[Action], parked: Sequence[Parke
 def _finish(session: Session, report: Report) -> Report:
     doc = document(report)
     with session.store.write() as tx:
-        items.calm(tx, session.sync)
         records.save_run(
             tx,
             id_=session.run,

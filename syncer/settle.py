@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
-from syncer.apply import after_write, archived, created_rows, draft_of
-from syncer.attempts import parked_id, patch_in
+from syncer.apply import after_write, archived, created_rows, draft_of, landed
+from syncer.attempts import keep_parked, parked_id, patch_in
 from syncer.errors import ConnectorError, NotFoundError, RejectedError
-from syncer.intake import reread
+from syncer.intake import BREATH, reread
 from syncer.links import Copy, Intent, Parked
 from syncer.live import Live, Session
 from syncer.mirrors import settle_comment
-from syncer.model import Address, Receipt, Ref, State
+from syncer.model import Address, Patch, Receipt, Ref, State, patched
 from syncer.store import items, journal
 from syncer.store.records import Entry, append
 
@@ -24,9 +23,6 @@ log = structlog.get_logger()
 
 SKEW = timedelta(minutes=2)
 """How far a tracker's clock may be from ours."""
-
-BREATH = timedelta(seconds=2)
-"""Within this a tracker finishes what a create began."""
 
 ASKS = 2
 """How often a tracker must deny a create, `settle_wait` apart, before it is believed."""
@@ -113,8 +109,8 @@ async def _settle_create(session: Session, live: Live, intent: Intent) -> None:
         _close(session, intent, "the item is no longer synced")
         return
     # What nobody has edited since says only its tracker's own defaults where we sent nothing.
-    fresh = record.updated - record.created <= BREATH
-    after, row = created_rows(session, live, link, draft.patch, receipt, fresh=fresh)
+    untouched = record.updated - record.created <= BREATH
+    after, row = created_rows(session, live, link, draft.patch, receipt, untouched=untouched)
     with session.store.write() as tx:
         items.save_links(tx, session.sync, [after], dirty=True)
         items.save_rows(tx, session.sync, [row])
@@ -126,37 +122,93 @@ async def _settle_create(session: Session, live: Live, intent: Intent) -> None:
     log.info("intent.settled", do="create", ref=str(record.ref), link=link.id)
 
 
+async def verify(session: Session) -> None:
+    """Read what was written without an answer that shows it, and judge those writes."""
+    with session.store.read() as tx:
+        unseen = [i for i in journal.open_intents(tx, session.sync) if i.doc.get("answered")]
+    for live in session.up():
+        mine = [i for i in unseen if i.connection == live.name]
+        refs = {Ref.parse(str(i.doc["ref"])): str(i.doc["key"]) for i in mine}
+        if not refs:
+            continue
+        try:
+            await reread(session, live, [Address(ref, key) for ref, key in refs.items()])
+            for intent in mine:
+                await _judge_update(session, live, intent)
+        except ConnectorError as error:
+            session.lose(live.name, error)
+
+
 async def _settle_update(session: Session, live: Live, intent: Intent) -> None:
+    await reread(session, live, [Address(Ref.parse(str(intent.doc["ref"])), str(intent.doc["key"]))])
+    await _judge_update(session, live, intent)
+
+
+async def _judge_update(session: Session, live: Live, intent: Intent) -> None:
     """Now says what we sent: it is base. Now is still base: nothing happened. A step of our own way
     to a status: base, and still owed. Anything else is a person's edit."""
-    doc: Mapping[str, Any] = intent.doc
-    ref = Ref.parse(str(doc["ref"]))
-    await reread(session, live, [Address(ref, str(doc["key"]))])
+    ref = Ref.parse(str(intent.doc["ref"]))
     if _is_hidden(session, ref):
         _wait(session, intent, session.clock() + timedelta(seconds=session.settle_wait), "its record is out of reach")
         return
-    patch = patch_in(doc["patch"])
+    patch = patch_in(intent.doc["patch"])  # type: ignore[arg-type]  # written by patch_out
     with session.store.read() as tx:
         row = items.rows_by_ref(tx, session.sync, [ref]).get(ref)
+    dropped: list[str] = []
     if row is not None:
-        fields = [str(f) for f in doc["fields"]]
+        fields = [str(f) for f in intent.doc["fields"]]  # type: ignore[union-attr]  # written by _send
         copy = after_write(live, row.copy, fields, patch, row.copy.seen)
-        if "status" in fields:
-            copy = await _on_our_way(live, intent, copy)
+        copy, dropped = await _explained(live, intent, copy, fields, patch)
         with session.store.write() as tx:
             items.save_rows(tx, session.sync, [replace(row, copy=copy, dirty=True)])
     _close(session, intent, "asked the tracker")
+    if dropped and intent.doc.get("answered"):
+        _park_dropped(session, intent, ref, dropped)
 
 
-async def _on_our_way(live: Live, intent: Intent, copy: Copy) -> Copy:
-    """Where the status is neither what it was nor what we sent, but our own account set it: take it for base."""
-    now = live.mapper.slice("status", copy.seen)
-    if copy.state is not State.HERE or copy.base.get("status") == now:
-        return copy
-    known = await live.connector.history(Address(copy.ref, copy.key), frozenset({"status"}))
-    last = known.get("status")
-    ours = last is not None and last.who == live.place.me.id and last.at >= intent.created - SKEW
-    return replace(copy, base={**copy.base, "status": now}) if ours else copy
+async def _explained(
+    live: Live, intent: Intent, copy: Copy, fields: Sequence[str], patch: Patch
+) -> tuple[Copy, list[str]]:
+    """Return the copy with our own doing taken for base, and the fields our write did not change."""
+    if copy.state is not State.HERE:
+        return copy, []
+    base = dict(copy.base)
+    unlanded = [f for f in fields if not landed(live, f, copy.seen, _part(live, f, patch))]
+    stands = [f for f in unlanded if base.get(f) == live.mapper.slice(f, copy.seen)]
+    stamp = datetime.fromisoformat(str(intent.doc["stamp"]))
+    doubtful = [f for f in unlanded if f == "status" or f in stands] if copy.updated > stamp else []
+    known = await live.connector.history(Address(copy.ref, copy.key), frozenset(doubtful)) if doubtful else {}
+    for name, last in known.items():
+        ours = last.who == live.place.me.id
+        if name not in stands and ours and last.at >= intent.created - SKEW:
+            base[name] = live.mapper.slice(name, copy.seen)  # a step on our way
+        elif name in stands and not ours and last.at > stamp:
+            # A person put back what stood before, after ours had arrived: an edit of theirs.
+            base[name] = live.mapper.slice(name, patched(copy.seen, patch))
+            stands.remove(name)
+    return replace(copy, base=base), stands
+
+
+def _part(live: Live, name: str, patch: Patch) -> Patch:
+    """Return what of a patch says *name*."""
+    return {n: want for n, want in patch.items() if n in live.mapper.codecs[name].natives}
+
+
+def _park_dropped(session: Session, intent: Intent, ref: Ref, fields: Sequence[str]) -> None:
+    names = ", ".join(sorted(fields))
+    entry = Parked(
+        id=parked_id(intent.link, intent.connection, ""),
+        link=intent.link,
+        connection=intent.connection,
+        ref=str(ref),
+        field=",".join(sorted(fields)),
+        kind="write",
+        error=f"{intent.connection} took the write and does not show {names} as sent",
+        attempts=1,
+        next_try=session.clock(),
+        digest=str(intent.doc["digest"]),
+    )
+    keep_parked(session, entry)
 
 
 def _not_found(session: Session, intent: Intent) -> None:

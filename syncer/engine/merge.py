@@ -68,6 +68,7 @@ class Circumstances:
     """What a merge needs besides the link: rules, mappers, open holds, and the facts of this run.
 
     `times` holds the histories asked so far; a None says the tracker keeps none for that field.
+    `single`: the connections, also those away, that can hold no two assignees.
     """
 
     rules: Rules
@@ -77,6 +78,7 @@ class Circumstances:
     run: int
     digest: str
     times: Mapping[tuple[str, str], Edited | None] = field(default_factory=dict)
+    single: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -195,18 +197,13 @@ def _views(books: _Ledger, name: str, at: Circumstances) -> list[View]:
             continue
         if view is None:
             continue
-        if copy.fresh and not view.based:
-            # The tracker's own defaults on a record we have just made are nobody's words.
-            books.rebase(view)
-            view = replace(view, base=view.now, based=True, adds=frozenset(), removes=frozenset())
         found.append(view)
     return found
 
 
 def _single(name: str, at: Circumstances) -> bool:
     """Say whether no tracker here can hold two people, so that an assignee is one value like any other."""
-    readers = [r for r in at.readers.values() if r.has(name)]
-    return name == "assignees" and all(r.single(name) for r in readers)
+    return name == "assignees" and at.single.issuperset(at.rules.connections)
 
 
 def _reread(books: _Ledger, name: str, views: Sequence[View], at: Circumstances) -> None:
@@ -280,13 +277,15 @@ def _contender(view: View, at: Circumstances) -> Contender:
 
 
 def _unpaid(books: _Ledger, name: str, edits: Sequence[View], at: Circumstances) -> list[Contender]:
-    """Return the agreed value as a contender, where an edit comes from a copy that was still owed it.
+    """Return the agreed value as a contender, where an edit comes from a copy that was still owed it,
+    or was made before it and shown after.
 
     Its time is a span too: the stamp of the record it was read from moves with any of its fields.
     """
     origin = books.origin.get(name)
     owed = any(name in books.owed.get(v.connection, {}) for v in edits)
-    if origin is None or not owed or any(v.connection == origin.connection for v in edits):
+    late = origin is not None and any(_seen_late(v, origin, at) for v in edits)
+    if origin is None or not (owed or late) or any(v.connection == origin.connection for v in edits):
         return []
     earliest, latest, who = origin.since, origin.at, origin.who
     known = at.times.get((origin.connection, name))
@@ -294,6 +293,10 @@ def _unpaid(books: _Ledger, name: str, edits: Sequence[View], at: Circumstances)
         earliest, latest = known.at, known.at
     exact = earliest == latest or origin.connection not in books.copies
     return [Contender(origin.connection, books.agreed.get(name), earliest, latest, who, settled=exact)]
+
+
+def _seen_late(view: View, origin: Origin, at: Circumstances) -> bool:
+    return at.readers[view.connection].lags and origin.at is not None and view.copy.updated < origin.at
 
 
 def _merged_lines(agreed: str, edits: Sequence[View], at: Circumstances) -> str | None:
@@ -466,6 +469,7 @@ def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstanc
         _hold(books, name, views, at, "flapping")
         return
     for view in views:
+        _by_element(books, view, agreed)
         _owe_elements(books, view, after, touched, joined=view.connection in joiners)
         if view.edited or not view.based:
             books.rebase(view)
@@ -484,6 +488,14 @@ def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstanc
         books.agreed[name] = after
         books.origin[name] = origin
         books.changed.append(Changed(name, agreed, after, origin, _edited_by(origin, name)))
+
+
+def _by_element(books: _Ledger, view: View, agreed: frozenset[str]) -> None:
+    """Say a debt of the whole value, made while the field was no set, element by element."""
+    debts = books.owed.get(view.connection, {})
+    if view.field in debts and debts[view.field] is None:
+        value = sets.as_set(view.base if isinstance(view.base, frozenset) else view.value)
+        books.owe(view.connection, view.field, sets.lacking(value, agreed, sets.union(value, agreed)))
 
 
 def _owe_elements(books: _Ledger, view: View, after: frozenset[str], touched: frozenset[str], *, joined: bool) -> None:

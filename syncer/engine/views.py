@@ -61,10 +61,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One connection's eyes: its mapper, in the shape the merge asks for."""
+    """One connection's eyes: its mapper, in the shape the merge asks for. `lags`: it may see late."""
 
     connection: str
     mapper: Translator
+    lags: bool = False
 
     def has(self, name: str) -> bool:
         return self.mapper.has(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from syncer.connector import Codec, Names, People, Plain, Pointer, Word, Worded
-from syncer.errors import SyncerError, UnmappedValueError, UnreadableError, WaitingError
+from syncer.errors import SyncerError, UnmappedValueError, UnreadableError, UnwritableError, WaitingError
 from syncer.mapping.redaction import Redaction
 from syncer.mapping.schema import FieldTable, Tables
 from syncer.model import (
@@ -100,6 +100,10 @@ class Mapper:
         """Return the native fields that *field* is read from."""
         return {name: native.get(name) for name in self.codecs[field].natives}
 
+    def slices(self, native: Native) -> dict[str, Native]:
+        """Return the native fields of every field."""
+        return {field: self.slice(field, native) for field in self.codecs}
+
     # -- reading -----------------------------------------------------------------------------
 
     def read(self, field: str, native: Native, known: Value = None) -> Value | Absent:
@@ -161,6 +165,20 @@ class Mapper:
         if not self._worded(field):
             return ABSENT
         word = codec.word(native)
+        means = self._meaning(field, codec, word)
+        if means is not None:
+            return means
+        said = str(word.get(codec.primary))
+        raise UnmappedValueError(
+            field=field,
+            value=said,
+            connection=self.connection,
+            where=self.tables.file,
+            known=self._table(field).words,
+        )
+
+    def _meaning(self, field: str, codec: Worded, word: Word) -> str | None:
+        """Return the value of a native word: by the most specific pattern, else by its category."""
         best: tuple[int, str] | None = None
         for value, patterns in self._table(field).words.items():
             for pattern in patterns:
@@ -171,16 +189,7 @@ class Mapper:
             return best[1]
         by_category = self.tables.categories.get(field, {})
         category = word.get(codec.category) if codec.category else None
-        if isinstance(category, str) and category in by_category:
-            return by_category[category]
-        said = str(word.get(codec.primary))
-        raise UnmappedValueError(
-            field=field,
-            value=said,
-            connection=self.connection,
-            where=self.tables.file,
-            known=self._table(field).words,
-        )
+        return by_category.get(category) if isinstance(category, str) else None
 
     def _read_names(self, codec: Names, native: Native, known: Value) -> Value:
         reserved = self._reserved()
@@ -264,9 +273,22 @@ class Mapper:
             if self._exists(field, full):
                 return full
         for category, means in self.tables.categories.get(field, {}).items():
-            if means == value and codec.category and self._exists(field, {codec.category: category}):
-                return {codec.category: category}
+            if means == value and codec.category:
+                word = self._word_in(field, codec, {codec.category: category}, value)
+                if word is not None:
+                    return word
         return None
+
+    def _word_in(self, field: str, codec: Worded, category: Word, value: str) -> Word | None:
+        """Return the category, if each of its words here means *value*; else the first one that does."""
+        offered = self.words.get(field)
+        if offered is None:
+            return category
+        inside = [word for word in offered if _matches(category, word)]
+        meant = [word for word in inside if self._meaning(field, codec, word) == value]
+        if len(meant) == len(inside):
+            return category if inside else None
+        return {codec.primary: meant[0].get(codec.primary)} if meant else None
 
     def _exists(self, field: str, pattern: Word) -> bool:
         offered = self.words.get(field)
@@ -278,7 +300,20 @@ class Mapper:
         word = self.word_for(field, value)
         if word is None:
             return ABSENT
-        return codec.write(word, now, [p for p in self._patterns(field, codec) if p != word])
+        change = codec.write(word, now, [p for p in self._patterns(field, codec) if p != word])
+        self._refuse_unsayable(field, codec, word, now, change)
+        return change
+
+    def _refuse_unsayable(self, field: str, codec: Worded, word: Word, now: Native, change: Patch) -> None:
+        """Raise `UnwritableError` where the record says the word already and means something else by it,
+        as a Jira issue does that is Done with the resolution Won't Do."""
+        if not all(shows(now.get(name), want) for name, want in change.items()):
+            return
+        means = self._meaning(field, codec, codec.word(now))
+        wanted = self._meaning(field, codec, word)
+        if means is not None and wanted is not None and means != wanted:
+            said = ", ".join(str(v) for v in codec.word(now).values() if v is not None)
+            raise UnwritableError(f'{field} is "{said}", which means {means}; {wanted} cannot be said from there by us')
 
     def _write_names(self, codec: Names, value: Value, now: Native, owed: Delta | None) -> Patch:
         target = value if isinstance(value, frozenset) else frozenset()
@@ -332,10 +367,9 @@ class Mapper:
         change = self.patch(field, value, now, owed)
         if isinstance(change, Absent):
             return True
-        if all(shows(now.get(name), want) for name, want in change.items()):
-            return True
-        if field in SET_FIELDS:
-            return False
+        shown = all(shows(now.get(name), want) for name, want in change.items())
+        if shown or field in SET_FIELDS:
+            return shown
         if field in TEXT_FIELDS or field == "title":
             return self._same_text(field, now, change)
         meant = self._read_or_absent(field, now)

@@ -75,7 +75,6 @@ def _row_out(sync: str, row: Row) -> dict[str, Any]:
         "own": int(copy.own),
         "dirty": int(row.dirty),
         "scoped": int(row.scoped),
-        "fresh": int(copy.fresh),
         "apart": int(row.apart),
         "above": row.above,
         "more": code.dumps(more),
@@ -100,7 +99,6 @@ def _row_in(row: Any) -> Row:  # noqa: ANN401 -- SQLAlchemy's row
         base=code.base_in(code.loads(row.base) or {}, seen),
         state=State(row.state),
         own=bool(row.own),
-        fresh=bool(row.fresh),
     )
     record = Record(
         ref=ref,
@@ -325,11 +323,6 @@ def stir_children(tx: sa.Connection, sync: str, refs: Sequence[Ref]) -> None:
         for ids in batches(r.id for r in refs if r.connection == connection):
             where = (copies.c.sync == sync, copies.c.connection == connection, copies.c.above.in_(ids))
             tx.execute(sa.update(copies).where(*where, copies.c.link != "").values(dirty=1))
-
-
-def calm(tx: sa.Connection, sync: str) -> None:
-    """Forget which copies were created in a run now over."""
-    tx.execute(sa.update(copies).where(copies.c.sync == sync, copies.c.fresh == 1).values(fresh=0))
 
 
 # -- links -----------------------------------------------------------------------------------

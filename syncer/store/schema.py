@@ -74,7 +74,6 @@ copies = sa.Table(
     _column("own", _int),
     _column("dirty", _int),
     _column("scoped", _int),
-    _column("fresh", _int),
     _column("apart", _int),
     _column("above", _text),
     _column("more", _text),

@@ -78,13 +78,19 @@ def test_a_damaged_database_is_told_and_a_backup_put_back_goes_on(
 
 
 def test_a_database_of_a_newer_version_is_left_alone(lived_in: Office) -> None:
+    usual = version_of(lived_in)
     set_version(lived_in, "999")
 
     assert_told(lived_in, "newer syncer", "install that version")
     assert {lived_in.run(command).code for command in ("plan", "links")} == {1}
 
-    set_version(lived_in, "2")
+    set_version(lived_in, usual)
     assert_goes_on(lived_in)
+
+
+def version_of(office: Office) -> str:
+    with contextlib.closing(sqlite3.connect(office.database)) as connection:
+        return str(connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()[0])
 
 
 def set_version(office: Office, version: str) -> None:
@@ -222,3 +228,61 @@ def test_a_database_deleted_amid_a_run_is_written_no_more_and_nothing_is_created
     assert (again.code, after.code) == (3, 3)
     assert {t: max(office.titles(t).values()) for t in TRACKERS} == everywhere(1)
     assert office.writes() == NOTHING
+
+
+# -- backups -----------------------------------------------------------------------------------
+
+
+def backed_up(office: Office) -> bytes:
+    """Return a backup made as docs/operations.md says."""
+    file = office.folder / "backup.db"
+    with contextlib.closing(sqlite3.connect(office.database)) as connection:
+        connection.execute("VACUUM INTO ?", [str(file)])
+    return file.read_bytes()
+
+
+def restored(office: Office, backup: bytes) -> None:
+    for rest in ("-wal", "-shm"):
+        office.database.with_name(f"syncer.db{rest}").unlink(missing_ok=True)
+    office.database.write_bytes(backup)
+
+
+def test_an_old_backup_makes_nothing_twice_and_rebuild_links_what_came_after_it(office: Office) -> None:
+    checkout = office.boxes["jira"].add("Checkout")
+    office.settled()
+    backup = backed_up(office)
+    office.boxes["github"].add("Wallet")
+    office.boxes["jira"].say(checkout, "Who owns it?", by="omar")
+    office.edit("linear", "Checkout", title="Checkout for guests")
+    office.settled()
+
+    restored(office, backup)
+    office.forget()
+    doubtful = office.run("sync", "--json")
+    before_rebuild = office.writes()
+    office.run("rebuild")
+    office.run("sync")
+    office.edit("linear", "Wallet", title="Wallets")
+    office.settled()
+    office.forget()
+    office.synced()
+
+    assert doubtful.code == 3, doubtful.err
+    assert {h["field"] for h in doubtful.doc["held"]} == {"maybe"}
+    assert before_rebuild == NOTHING
+    titles = Counter(["Checkout for guests", "Wallets"])
+    assert {t: office.titles(t) for t in TRACKERS} == everywhere(titles)
+    assert {t: len(office.show(t, "Checkout for guests")["comments"]) for t in TRACKERS} == everywhere(1)
+    assert office.writes() == NOTHING
+
+
+def test_database_and_key_moved_elsewhere_go_on_as_if_nothing_had_happened(lived_in: Office) -> None:
+    backup = backed_up(lived_in)
+    key = lived_in.database.with_name("syncer.db.key").read_bytes()
+    lived_in.folder = lived_in.folder / "elsewhere"
+    lived_in.folder.mkdir()
+    lived_in.configure()
+    restored(lived_in, backup)
+    lived_in.database.with_name("syncer.db.key").write_bytes(key)
+
+    assert_goes_on(lived_in)

@@ -215,7 +215,7 @@ def _refuse_taken(desk: _Desk, link: Link, free: Sequence[Row], there: Mapping[s
             others = " and ".join(_name(r) for c, r in sorted(there.items()) if c != connection)
             taken = _name(there[connection])
             raise ConfigError(
-                f"{others} has a copy on {connection} already: {taken}.",
+                f"the item of {others} has a copy on {connection} already: {taken}.",
                 fix=f"Take that out first: syncer unlink {taken} --from {connection}",
             )
         if (link.id, connection) in desk.making:

@@ -106,6 +106,20 @@ def test_nothing_to_propose_is_an_empty_file_that_can_be_applied(office: Office)
     assert "nothing to propose" in proposed.err
 
 
+def test_a_connection_that_is_away_is_said_and_the_others_are_proposed(office: Office) -> None:
+    for box in office.boxes.values():
+        box.add("Guest checkout")
+    office.environ["LINEAR_TOKEN"] = "not-the-token"
+
+    told = office.run("adopt")
+    as_json = office.run("adopt", "--json")
+
+    assert (told.code, as_json.code) == (1, 1)
+    assert "linear is left out" in told.err
+    assert as_json.doc["error"]["kind"] == "credentials"
+    assert [[r["connection"] for r in p["records"]] for p in as_json.doc["proposals"]] == [["jira", "github"]]
+
+
 def test_a_review_is_never_overwritten(office: Office) -> None:
     file = reviewed(office)
     before = file.read_text(encoding="utf-8")

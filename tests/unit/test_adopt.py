@@ -238,6 +238,14 @@ def test_two_items_are_never_proposed_to_be_one() -> None:
     assert [len(p.cards) for p in proposed(one, two, card("linear", 3, "Fix"))] == [2]
 
 
+def test_a_record_gets_into_an_item_by_no_side_door() -> None:
+    taken_on_github = card("jira", 1, "Fix", link="L1", lacks=frozenset({"linear"}))
+
+    found = proposed(taken_on_github, card("linear", 3, "Fix"), card("github", 8, "Other", body="ENG-3"))
+
+    assert names(found) == [["jira:ROAD-1", "linear:ENG-3"]]
+
+
 # -- bounds ----------------------------------------------------------------------------------
 
 

@@ -25,12 +25,12 @@ STATUSES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"status": "In Progress"},
         {"status": "In Review"},
         {"status": "Done", "resolution": "Done"},
-        {"status": "Done", "resolution": "Won't Do"},
     ],
     "github": [{"status": "open"}, {"status": "closed"}, {"status": "not_planned"}],
     "linear": [{"status": s} for s in ("Backlog", "Todo", "In Progress", "In Review", "Done", "Canceled")],
 }
-"""By tracker, what a person can set to move an item on. GitHub's label "in progress" comes on top."""
+"""By tracker, what a person can set to move an item on. GitHub's label "in progress" comes on top. Nobody
+on Jira closes as Won't Do: from there no transition leads to Done, and what cannot be said is parked."""
 UNDER_WAY = "in progress"
 
 _STATUS = {

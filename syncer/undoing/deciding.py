@@ -90,7 +90,7 @@ def _elements(
         add=sets.allowed(sets.difference(sets.difference(before, after), now), rule),
         remove=sets.allowed(sets.intersection(now, sets.difference(after, before)), rule),
     )
-    if not debt or reader.mapper.satisfied(name, sets.union(now, debt.add), copy.seen, debt):
+    if not debt or reader.mapper.satisfied(name, _after(now, debt), copy.seen, debt):
         return None
     waits = _waiting(link, reader.connection, name, held)
     if waits is not None:
@@ -100,7 +100,11 @@ def _elements(
     rest = Delta(sets.difference(debt.add, touched), sets.difference(debt.remove, touched))
     if later is not None and not rest:
         return _since(later)
-    return Move(now, sets.union(sets.difference(now, rest.remove), rest.add), rest)
+    return Move(now, _after(now, rest), rest)
+
+
+def _after(now: frozenset[str], debt: Delta) -> frozenset[str]:
+    return sets.union(sets.difference(now, debt.remove), debt.add)
 
 
 def _waiting(link: Link, connection: str, name: str, held: frozenset[str]) -> str | None:

@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from syncer.engine.state import FieldRule
 from syncer.errors import ConfigError
@@ -419,3 +421,78 @@ def test_an_element_that_was_taken_out_and_put_in_again_since_stays() -> None:
     b.sync()
 
     assert values(b, one, "tags") == {"a": ["x", "y"], "b": ["x"], "c": ["x"]}
+
+
+VALUES: dict[str, list[Any]] = {
+    "headline": ["One", "Two", "Three"],
+    "text": [None, "Words", "Other words\n\nand more"],
+    "stage": ["Inbox", "Next", "Doing", "Shipped", "Dropped"],
+    "rank": ["-", "P1", "P4"],
+    "tags": [[], ["x"], ["x", "y"], ["z"]],
+    "who": [[], ["u-ann"], ["u-bob"]],
+    "deadline": [None, "2027-01-01"],
+}
+LOSSY = {"Inbox": "new", "Next": "new", "Shipped": "over"}
+edits = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from(sorted(VALUES)), st.integers(0, 4)), min_size=1, max_size=6
+)
+
+
+def made(b: Board, one: str, wishes: list[tuple[str, str, int]]) -> None:
+    for name, native, number in wishes:
+        tracker, values_ = b.trackers[name], VALUES[native]
+        value = values_[number % len(values_)]
+        if native == "stage" and name == "b" and value not in LOSSY:
+            value = "Next"
+        tracker.edit(b.counterpart("a", one, name), **{native: value})
+
+
+def test_an_assignee_a_run_put_on_a_tracker_for_one_is_taken_off_again() -> None:
+    b = board(options={"c": {"single_assignee": True}})
+    one = linked(b)
+    b.trackers["a"].edit(one, who=["u-ann"])
+    run = b.sync().run
+
+    found = undone(b, run)
+
+    assert (found.back, values(b, one, "who")) == (2, {"a": ["u-ann"], "b": [], "c": []})
+
+
+def everything(b: Board) -> dict[str, Any]:
+    """Return all native values; the order of names in a list says nothing."""
+    return {
+        n: [{k: sorted(v) if isinstance(v, list) else v for k, v in r.items()} for r in t.records().values()]
+        for n, t in b.trackers.items()
+    }
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(before=edits, after=edits, at=st.sampled_from("abc"))
+def test_an_undo_right_after_a_run_leaves_every_tracker_as_the_run_found_it(
+    before: list[tuple[str, str, int]], after: list[tuple[str, str, int]], at: str
+) -> None:
+    b = board(options={"b": {"statuses": LOSSY}, "c": {"single_assignee": True}})
+    one = linked(b, stage="Next", tags=["x"])
+    made(b, one, before)
+    b.settle()
+    made(b, one, after)
+    as_found = everything(b)
+    run = b.sync().run
+
+    found = undone(b, run)
+    as_left = everything(b)
+    writes = b.writes()
+    quiet = [b.sync(), b.sync(full=True)]
+    written_by_quiet = b.writes() - writes
+    b.trackers[at].edit(b.counterpart("a", one, at), headline="Later", rank="P3")
+    b.settle()
+
+    assert (as_left, found.left) == (as_found, ())
+    assert ({r.outcome for r in quiet}, written_by_quiet) == ({"in_step"}, 0)
+    assert set(values(b, one).values()) == {"Later"}
+    assert set(values(b, one, "rank").values()) == {"P3"}

@@ -55,7 +55,7 @@ class Lives(Promises):
         """Note what `on_gone` may do to the other copies."""
         if self.b.rules.on_gone != "keep":
             self.wishes.voice(Spot(thing.name, "status", at), "canceled")
-            self.stirred |= {(thing.name, "status", n) for n in self.names}
+            self.stirred |= {Spot(thing.name, "status", n) for n in self.names}
 
     @precondition(lambda self: self.away())
     @rule(data=st.data())

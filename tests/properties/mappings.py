@@ -60,7 +60,7 @@ class Mappings(Promises):
         for thing, name in before:
             # Only what an agreed value came from can change it (rule 12); then it is owed to the others.
             if before[thing, name] != after[thing, name]:
-                self.stirred |= {(thing, name, n) for n in self.names if n != at}
+                self.stirred |= {Spot(thing, name, n) for n in self.names if n != at}
         self._voice_again(at)
 
     def _origins_at(self, at: str) -> dict[tuple[str, str], object]:
@@ -77,12 +77,12 @@ class Mappings(Promises):
 
     def _voice_again(self, at: str) -> None:
         """What people said on a side before means what it means today."""
-        for (thing, name, where), natives in self.said_natively.items():
-            if where == at and name in WORDED:
-                for native in natives:
-                    value = self.meaning(name, at, native)
-                    if value is not ABSENT:
-                        self.wishes.voice(Spot(thing, name, at), value)
+        spots = [s for s in self.said_natively if s.at == at and s.field in WORDED]
+        for spot in spots:
+            for native in self.said_natively[spot]:
+                value = self.meaning(spot.field, at, native)
+                if value is not ABSENT:
+                    self.wishes.voice(spot, value)
 
     # -- what must hold ---------------------------------------------------------------------------
 

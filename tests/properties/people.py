@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from syncer.model import FIELDS, JSON, SET_FIELDS, State, fold
-from syncer.sdk.memory import NATIVES
+from syncer.sdk.memory import NATIVES, Fault
 from tests.properties.world import Thing, World
 
 LABELS = ("red", "Blue sky", "ops/x")
 PERSONS = ("u-ann", "u-bob", "u-cyd")
 SCALARS = tuple(f for f in FIELDS if f not in SET_FIELDS)
+
+
+@dataclass(slots=True)
+class Meanwhile(Fault):
+    """No fault: what somebody does in that very moment."""
+
+    deed: Callable[[], object] = object
+
+    def wants(self, call: str) -> bool:
+        # In two steps: a class with slots is made twice, and `super()` would know the first.
+        if Fault.wants(self, call):
+            self.deed()
+        return False
 
 
 class Births(World):
@@ -81,6 +95,17 @@ class People(Births):
         for at in data.draw(st.permutations(self.names), "order"):
             self.toggle(thing, at, "labels", self.label_at(at, label))
 
+    @precondition(lambda self: self.things)
+    @rule(data=st.data(), call=st.sampled_from(["changes", "get", "create", "update"]), skip=st.integers(0, 3))
+    def meanwhile(self, data: st.DataObject, call: str, skip: int) -> None:
+        """Somebody edits while the next run is at work: just before some call of it arrives."""
+        thing, at = self.some_copy(data)
+        name = data.draw(st.sampled_from(["title", "status", "labels", "due", "assignees"]), "field")
+        now = self.drawn(data, thing, at, name)
+        trackers = [self.b.trackers[n] for n in self.names]
+        deed = Meanwhile("before", call, skip=skip, deed=lambda: self.make(thing, at, name, now))
+        data.draw(st.sampled_from(trackers), "as seen by").faults.append(deed)
+
     # -- one field --------------------------------------------------------------------------------
 
     def some_copy(self, data: st.DataObject) -> tuple[Thing, str]:
@@ -91,16 +116,22 @@ class People(Births):
         row = self.copies(thing).get(at)
         if row is None or row.state is not State.HERE or not self.has(name, at):
             return False
-        now = row.fields[NATIVES[name]]
+        if name == "body":
+            return self.edit(thing, at, name, self.reworded(data, str(row.fields[NATIVES[name]] or "")))
+        return self.make(thing, at, name, self.drawn(data, thing, at, name))
+
+    def drawn(self, data: st.DataObject, thing: Thing, at: str, name: str) -> JSON:
+        """Draw a native value for a field, or an element to be put in or taken out."""
         match name:
             case "labels":
-                return self.toggle(thing, at, name, self.label_at(at, data.draw(st.sampled_from(LABELS), "label")))
+                return self.label_at(at, data.draw(st.sampled_from(LABELS), "label"))
             case "assignees":
-                return self.toggle(thing, at, name, data.draw(st.sampled_from(PERSONS), "person"))
-            case "body":
-                return self.edit(thing, at, name, self.reworded(data, str(now or "")))
+                return data.draw(st.sampled_from(PERSONS), "person")
             case _:
-                return self.edit(thing, at, name, data.draw(st.sampled_from(self.choices(thing, at, name)), name))
+                return data.draw(st.sampled_from(self.choices(thing, at, name)), name)
+
+    def make(self, thing: Thing, at: str, name: str, now: JSON) -> bool:
+        return self.toggle(thing, at, name, str(now)) if name in SET_FIELDS else self.edit(thing, at, name, now)
 
     def choices(self, thing: Thing, at: str, name: str) -> Sequence[JSON]:
         tracker = self.b.trackers[at]

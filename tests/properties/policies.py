@@ -73,7 +73,7 @@ class Policies(Promises):
         asyncio.run(resolve_hold(self.b.store, id_, take=take, value=None))
         self.books = replace(self.books, holds={k: h for k, h in self.books.holds.items() if h.id != id_})
         thing = next(t.name for t in self.things.values() if self.link(t) == hold.link)
-        self.stirred |= {(thing, hold.field, n) for n in self.names}
+        self.stirred |= {Spot(thing, hold.field, n) for n in self.names}
 
     def quiet(self) -> Report | None:
         """People answer until nothing waits for them."""
@@ -103,8 +103,8 @@ class Policies(Promises):
                 was, will = ({e for e in folded(x[NATIVES[name]]) if not rule_.allows(e)} for x in (before, now))
                 assert was == will, f"{thing.name} {name} on {at} had {was} of its own, now {will}"
 
-    def _ruled(self, spot: Spot, wish: Any, fate: str) -> None:
-        super()._ruled(spot, wish, fate)
+    def by_which_rule(self, spot: Spot, wish: Any, fate: str) -> None:
+        super().by_which_rule(spot, wish, fate)
         if fate in {"agreed", "taken"} or wish.joining:
             return
         rule_ = self.b.rules.rule(spot.field)
@@ -114,7 +114,7 @@ class Policies(Promises):
                 allowed = WHY["prefer"]
         else:
             allowed = WHY[self.b.rules.policy(spot.field).partition(":")[0]]
-        if fate == "a person chose":
+        if fate == "a person resolved it":
             return
         assert any(a in fate for a in allowed), f"{spot} {wish}: no rule says {fate!r}, rules say {allowed}"
 

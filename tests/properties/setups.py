@@ -44,6 +44,7 @@ HABITS: Mapping[str, Mapping[str, Any]] = {
     "spaces at line ends": {"rewrites": lambda text: re.sub(r" *\n", "  \n", text)},
     "clock ahead": {"skew": timedelta(minutes=7)},
     "clock behind": {"skew": timedelta(minutes=-7)},
+    "listings lag": {"lag": timedelta(seconds=20)},
     "deleted looks like hidden": {"purges": True},
 }
 TALKATIVE: Mapping[str, Mapping[str, Any]] = {
@@ -97,5 +98,6 @@ def company(drawn: list[dict[str, Any]], **rules: Any) -> Board:
     b = board(names, options=options, **{"limits": UNLIMITED, **rules})
     b.clock.now = START
     b.paging = {n: side["paging"] for n, side in zip(names, drawn, strict=True)}
+    b.lagging = frozenset(n for n in names if b.trackers[n].lag)
     b.split = frozenset(n for n, side in zip(names, drawn, strict=True) if side["split"])
     return b

@@ -1,13 +1,11 @@
-"""DESIGN §4's promises under edits, lost answers, outages and crashes, found by Hypothesis."""
+"""The machines that walk through a company's days: each leaves out what another looks at more closely."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -22,7 +20,7 @@ from tests.properties.talk import Talk
 
 
 class Runs(Births):
-    """A board drawn from HABITS, known items, and runs now and then."""
+    """A board drawn from HABITS, some items in step, and runs now and then."""
 
     HABITS: ClassVar[Mapping[str, Mapping[str, Any]]] = HABITS
 
@@ -36,6 +34,7 @@ class Runs(Births):
             self.run_once()
 
     def policies(self, data: st.DataObject) -> dict[str, Any]:
+        """Return the rules of the sync that are not as usual."""
         return {}
 
     @rule()
@@ -50,6 +49,13 @@ class Runs(Births):
 
 class Fields(Runs, People, Mishaps, Promises):
     """Every field, every side, every mishap; one policy: the newest edit wins."""
+
+
+class Rules(Runs, People, Mishaps, Policies):
+    """Conflicts by newest, preference or asking; owners, fields written once, left out, held."""
+
+    def policies(self, data: st.DataObject) -> dict[str, Any]:
+        return data.draw(policies(tuple(self.names)), "rules")
 
 
 class Comments(Runs, Mishaps, Talk):
@@ -70,37 +76,21 @@ class Comments(Runs, Mishaps, Talk):
 
     def policies(self, data: st.DataObject) -> dict[str, Any]:
         return {
-            "deletions": data.draw(st.sampled_from(["follow", "keep"])),
-            "backfill": data.draw(st.booleans())}
+            "deletions": data.draw(st.sampled_from(["follow", "keep"]), "deletions"),
+            "backfill": data.draw(st.booleans(), "backfill"),
+        }
 
 
-class Rules(Runs, People, Mishaps, Policies):
-    """Conflicts by newest, preference or asking; owners, fields written once, left out, held."""
-
-    def policies(self, data: st.DataObject) -> dict[str, Any]:
-        return data.draw(policies(tuple(self.names)), "rules")
-
-
-class Gone(Runs, People, Mishaps, Lives):
+class Gone(Runs, People, Mishaps, Talk, Lives):
     """Records deleted, archived, hidden, moved out and brought back, while their fields go on changing."""
 
+    CALLS = (*Mishaps.CALLS, "archive", "comment")
+
     def policies(self, data: st.DataObject) -> dict[str, Any]:
-        return {"on_gone": data.draw(st.sampled_from(["keep", "close", "archive"]))}
+        return {"on_gone": data.draw(st.sampled_from(["keep", "close", "archive"]), "on_gone")}
 
 
 class Remapped(Runs, People, Mishaps, Mappings):
     """Mappings that change between runs."""
 
     HABITS = WORDY
-
-
-TestFields = Fields.TestCase
-TestFields.settings = settings(
-    max_examples=int(os.environ.get("N", "60")),
-    stateful_step_count=30,
-    derandomize="SEED" not in os.environ,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate] if os.environ.get("SYNCER_QUICK") else list(Phase),
-    database=None,
-)

@@ -195,7 +195,7 @@ def test_what_no_longer_fits_is_said_and_the_rest_is_linked(office: Office) -> N
     again = office.run("adopt", "--apply", file.name, "--json")
 
     assert told.code == 3
-    assert f"reviewed.toml:3 [link[0]]: jira:ROAD-1 has a copy on github already: {taken}." in told.err
+    assert f"reviewed.toml:3 [link[0]]: the item of jira:ROAD-1 has a copy on github already: {taken}." in told.err
     assert "[link[2]]: jira:ROAD-99: no such record on jira" in told.err
     assert "1 linked, 2 no longer fit" in told.out
     assert again.code == 3

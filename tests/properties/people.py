@@ -102,9 +102,8 @@ class People(Births):
         thing, at = self.some_copy(data)
         name = data.draw(st.sampled_from(["title", "status", "labels", "due", "assignees"]), "field")
         now = self.drawn(data, thing, at, name)
-        trackers = [self.b.trackers[n] for n in self.names]
         deed = Meanwhile("before", call, skip=skip, deed=lambda: self.make(thing, at, name, now))
-        data.draw(st.sampled_from(trackers), "as seen by").faults.append(deed)
+        self.b.trackers[data.draw(st.sampled_from(self.names), "called")].faults.append(deed)
 
     # -- one field --------------------------------------------------------------------------------
 

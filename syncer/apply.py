@@ -12,6 +12,7 @@ import structlog
 from syncer.attempts import (
     action_digest,
     dropped_if_refused,
+    entries_of,
     intended,
     is_awaited,
     opened,
@@ -286,11 +287,6 @@ async def _update(session: Session, live: Live, action: Action) -> Action | None
         copy, bare = await _send(session, live, action, row, copy, step)
         unseen |= bare
     unmet = _unmet(live, {n: m for n, m in action.fields.items() if n not in unseen}, copy)
-    with session.store.write() as tx:
-        sent = {n: m for n, m in action.fields.items() if n not in unmet}
-        append(tx, session.sync, session.run, session.clock(), _entries(replace(action, fields=sent), copy.ref))
-        journal.unpark(tx, [parked_id(action.link, live.name, n) for n in ("", *sent)])
-        _strike(tx, session, action, [n for n in sent if n not in unseen])
     if unmet:
         names = ", ".join(unmet)
         park(session, action, RejectedError(f"{live.name} answered without {names} as sent"), kind="write")
@@ -313,6 +309,8 @@ async def _send(
         "patch": patch_out(step),
         "stamp": copy.updated.isoformat(),
         "digest": action_digest(action),
+        "moves": {n: [plain(action.fields[n].before), plain(action.fields[n].after)] for n in fields},
+        "because": action.because,
     }
     intent = intended(session, action, doc)
     opened(session, intent)
@@ -329,10 +327,15 @@ async def _send(
     written = replace(written, updated=max(record.updated, copy.updated), read_at=session.clock())
     written = replace(written, key=record.key, url=record.url)
     session.direct[copy.ref] = written.read_at
+    unmet = _unmet(live, {n: action.fields[n] for n in fields}, written)
+    paid = [n for n in fields if n not in unmet]
     # The record is looked at again: an answer may also show what a person did meanwhile.
     with session.store.write() as tx:
         items.save_rows(tx, session.sync, [replace(row, copy=written, dirty=True)])
         journal.close_intent(tx, intent.id)
+        append(tx, session.sync, session.run, session.clock(), entries_of(intent, paid))
+        journal.unpark(tx, [parked_id(action.link, live.name, n) for n in ("", *paid)])
+        _strike(tx, session, action, paid)
     return written, frozenset()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from syncer.live import Session
 from syncer.model import JSON, Delta, Patch
 from syncer.report import plain
 from syncer.store import journal
+from syncer.store.records import Entry
 
 log = structlog.get_logger()
 
@@ -72,6 +73,16 @@ def patch_in(raw: Mapping[str, Any]) -> Patch:
         else want
         for name, want in raw.items()
     }
+
+
+def entries_of(intent: Intent, fields: Collection[str]) -> list[Entry]:
+    """Return the lines of the audit trail for what a write changed, as its intent remembers it."""
+    doc: Mapping[str, Any] = intent.doc
+    return [
+        Entry(intent.link, str(doc["ref"]), intent.do, n, before, after, "syncer", str(doc["because"]))
+        for n, (before, after) in doc["moves"].items()
+        if n in fields
+    ]
 
 
 # -- parking ---------------------------------------------------------------------------------

@@ -75,9 +75,6 @@ async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, 
         session.emptied[live.name] = had
         return
     with session.store.write() as tx:
-        mark = items.bookmark(tx, session.sync, live.name)
-        value = mark.value if mark else ""
-        items.save_bookmark(tx, session.sync, live.name, Bookmark(value, live.place.url, started))
         absent = items.not_read_since(tx, session.sync, live.name, started)
         items.drop_unlisted(tx, session.sync, live.name, started)
     if absent:
@@ -85,6 +82,11 @@ async def _finish_listing(session: Session, live: Live, *, seen: int, had: int, 
     if seen == 0 and had and "empty" not in session.allowed and _still_somewhere(session, live, absent):
         session.emptied[live.name] = had
     await remarks.sweep(session, live, started)
+    with session.store.write() as tx:
+        # Last, so that a listing whose doubts were not cleared is made again.
+        mark = items.bookmark(tx, session.sync, live.name)
+        saved = Bookmark(mark.value if mark else "", live.place.url, started)
+        items.save_bookmark(tx, session.sync, live.name, saved)
 
 
 def _still_somewhere(session: Session, live: Live, absent: Sequence[Row]) -> bool:

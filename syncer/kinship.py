@@ -100,7 +100,8 @@ def _judge_batch(
                 outside.append(row.copy.ref)
     with session.store.write() as tx:
         items.clean(tx, session.sync, outside, scoped=False)
-        items.clean(tx, session.sync, [row.copy.ref for row, _ in born], scoped=True)
+        # They stay to be judged until their link, or their hold, is saved.
+        items.scope(tx, session.sync, [row.copy.ref for row, _ in born])
         for batch in items.batches(released):
             journal.release(tx, batch)
     return born
@@ -193,6 +194,7 @@ def _wait(session: Session, name: str, row: Row, link: str, values: Mapping[str,
         known = journal.hold_by_id(tx, entry.id)
         since = known[1].since if known is not None else entry.since
         journal.hold(tx, session.sync, replace(entry, since=since))
+        items.clean(tx, session.sync, [row.copy.ref])
 
 
 # -- births ----------------------------------------------------------------------------------

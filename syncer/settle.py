@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from syncer.apply import after_write, archived, created_rows, draft_of, landed
-from syncer.attempts import keep_parked, parked_id, patch_in
+from syncer.attempts import entries_of, keep_parked, parked_id, patch_in
 from syncer.errors import ConnectorError, NotFoundError, RejectedError
 from syncer.intake import BREATH, reread
 from syncer.links import Copy, Intent, Parked
@@ -158,9 +158,12 @@ async def _judge_update(session: Session, live: Live, intent: Intent) -> None:
     if row is not None:
         fields = [str(f) for f in intent.doc["fields"]]  # type: ignore[union-attr]  # written by _send
         copy = after_write(live, row.copy, fields, patch, row.copy.seen)
+        done = [f for f in fields if landed(live, f, copy.seen, _part(live, f, patch))]
         copy, dropped = await _explained(live, intent, copy, fields, patch)
         with session.store.write() as tx:
             items.save_rows(tx, session.sync, [replace(row, copy=copy, dirty=True)])
+            append(tx, session.sync, intent.run, session.clock(), entries_of(intent, done))
+            journal.close_intent(tx, intent.id)
     _close(session, intent, "asked the tracker")
     if dropped and intent.doc.get("answered"):
         _park_dropped(session, intent, ref, dropped)

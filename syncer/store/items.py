@@ -285,9 +285,15 @@ def unread(tx: sa.Connection, sync: str, connection: str, stamp: datetime) -> li
 
 def clean(tx: sa.Connection, sync: str, refs: Sequence[Ref], *, scoped: bool | None = None) -> None:
     """Mark records as judged."""
-    values: dict[str, int] = {"dirty": 0}
-    if scoped is not None:
-        values["scoped"] = int(scoped)
+    _mark(tx, sync, refs, {"dirty": 0} if scoped is None else {"dirty": 0, "scoped": int(scoped)})
+
+
+def scope(tx: sa.Connection, sync: str, refs: Sequence[Ref]) -> None:
+    """Mark records as in scope, still to be judged."""
+    _mark(tx, sync, refs, {"scoped": 1})
+
+
+def _mark(tx: sa.Connection, sync: str, refs: Sequence[Ref], values: Mapping[str, int]) -> None:
     for connection in {r.connection for r in refs}:
         for ids in batches(r.id for r in refs if r.connection == connection):
             where = (copies.c.sync == sync, copies.c.connection == connection, copies.c.id.in_(ids))

@@ -113,16 +113,12 @@ def _span(seconds: int | None) -> str:
 
 
 def _summary(found: Audit) -> str:
-    near = f", {found.nearest} values said by the nearest word" if found.nearest else ""
-    what = ", ".join(
-        f"{number} {word}"
-        for word, number in (
-            ("divergences", len(found.divergences)),
-            ("copies away", len(found.away)),
-            ("records that belong nowhere yet", len(found.strays)),
-        )
-        if number
-    )
+    counts = {
+        "divergences": len(found.divergences),
+        "copies away": len(found.away),
+        "records that belong nowhere yet": len(found.strays),
+    }
+    what = ", ".join(f"{word} {number}" for word, number in counts.items() if number) or "in step"
+    near = f"; values said by the nearest word {found.nearest}" if found.nearest else ""
     asked = ", ".join(f"{c} {n}" for c, n in found.requests.items())
-    verdict = what or "in step"
-    return f"{found.sync}: {found.checked} items compared: {verdict}{near} (requests: {asked})"
+    return f"{found.sync}: items compared {found.checked}: {what}{near} (requests: {asked})"

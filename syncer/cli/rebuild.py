@@ -118,5 +118,5 @@ def _tell(done: Rebuilt, joined: list[Joined], ahead: Report | None) -> None:
         for hold in ahead.held:
             tell_hold(hold)
     adopted = sum(1 for one in joined if one.error is None)
-    also = f", {adopted} adopted" if adopted else ""
-    say(f"{done.sync}: {done.links} items restored with {done.copies} copies{also}. Next: syncer sync {done.sync}")
+    also = f", adopted {adopted}" if adopted else ""
+    say(f"{done.sync}: items restored {done.links}, copies {done.copies}{also}. Next: syncer sync {done.sync}")

@@ -251,6 +251,7 @@ def created_rows(
         read_at=now,
         state=record.state,
         own=True,
+        made=True,
     )
     fields = [n for n in link.agreed if live.mapper.has(n)]
     copy = after_write(live, copy, fields, patch, native)

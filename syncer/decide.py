@@ -11,12 +11,13 @@ import structlog
 
 from syncer.attempts import BACKOFF_CAP, action_digest, parked_id
 from syncer.conversation import talk
+from syncer.engine import sets
 from syncer.engine.merge import Circumstances, FieldError, Merged, merge
-from syncer.engine.plan import BURIAL, Action, plan
+from syncer.engine.plan import BURIAL, Action, birth_fields, plan
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy, Hold, Link, Origin, Parked
 from syncer.live import Session
-from syncer.model import CLOSED, Address, Edited, Ref, State, Value
+from syncer.model import CLOSED, SET_FIELDS, Address, Edited, Ref, State, Value
 from syncer.store import items, journal, threads
 from syncer.store.items import Row
 from syncer.store.records import Entry, append
@@ -123,6 +124,7 @@ def _bury(session: Session, batch: Batch, link: Link) -> Link:
     gone = frozenset(c for c, r in rows.items() if r.copy.state is State.GONE)
     away = frozenset(c for c, r in rows.items() if r.copy.state is not State.HERE)
     newly = gone - link.buried
+    link = _restored(session, rows, link, link.buried - away)
     link = replace(link, buried=gone | (link.buried & away))
     rest = rows.keys() - gone
     if not newly or not rest or session.rules.on_gone == "keep":
@@ -134,6 +136,22 @@ def _bury(session: Session, batch: Batch, link: Link) -> Link:
         link = replace(link, ending=link.ending | filed)
         shut = rest - filed
     return _closed(session, link, shut, min(newly))
+
+
+def _restored(session: Session, rows: Mapping[str, Row], link: Link, back: Collection[str]) -> Link:
+    """Owe a copy that came back from the dead all that was agreed meanwhile: its debts were forgotten."""
+    owed = {c: dict(f) for c, f in link.owed.items()}
+    readers = session.readers()
+    for connection in back:
+        if connection not in rows or connection not in readers:
+            continue
+        debts = birth_fields(link, readers[connection], session.rules)
+        for name in SET_FIELDS & link.agreed.keys():
+            said = readers[connection].value(name, rows[connection].copy)
+            agreed = sets.as_set(link.agreed[name])
+            debts[name] = sets.lacking(said, agreed, sets.union(said, agreed))
+        owed[connection] = debts
+    return replace(link, owed=owed)
 
 
 def _closed(session: Session, link: Link, connections: Collection[str], gone: str) -> Link:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ import structlog
 from syncer import remarks
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy
-from syncer.live import Live, Session
+from syncer.live import Live, Session, together
 from syncer.model import Address, Missing, Page, Record, Ref, State, normal_title
 from syncer.store import items
 from syncer.store.items import Bookmark, Row
@@ -38,7 +37,7 @@ async def fetch(session: Session, *, full: bool) -> None:
         except ConnectorError as error:
             session.lose(live.name, error)
 
-    await asyncio.gather(*(one(live) for live in session.up()))
+    await together(*(one(live) for live in session.up()))
 
 
 async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
@@ -213,8 +212,11 @@ def _row(live: Live, old: Row | None, record: Record, now: datetime) -> Row:
     if old is None:
         title, above = _title(live, record), _above(live, record)
         return Row(copy, record, None, dirty=True, scoped=False, title=title, above=above)
-    since = old.copy.known_until if old.dirty and old.copy.known_until else old.copy.read_at
+    # A listing that lags says nothing about when its reading was true.
+    read_at = None if live.place.lags else old.copy.read_at
+    since = old.copy.known_until if old.dirty and old.copy.known_until else read_at
     copy = replace(copy, base=old.copy.base, known_until=since, own=old.copy.own or record.own)
+    copy = replace(copy, made=old.copy.made)
     if old.copy.updated == UNREAD and record.updated - record.created <= BREATH:
         # We made it, and nobody has touched it since: whatever differs from what we sent is no edit.
         copy = replace(copy, base=live.mapper.slices(record.fields))

@@ -84,7 +84,7 @@ def _judge_batch(
     for row in rows:
         if row.copy.ref.connection in session.down:
             continue
-        values = _values(session, row)
+        values = values_of(session, row)
         verdict = match.judge(row.record, values, _evidence(session, row, chosen), session.rules)
         released += [_hold_id(name, row.copy.ref) for name in _disproved(verdict)]
         match verdict.kind:
@@ -122,7 +122,7 @@ def _hold_id(name: str, ref: Ref) -> str:
     return "H" + hashlib.blake2b(f"{name}\0{ref}".encode(), digest_size=5).hexdigest()
 
 
-def _values(session: Session, row: Row) -> dict[str, Value | Absent]:
+def values_of(session: Session, row: Row) -> dict[str, Value | Absent]:
     """Return what the record means, as far as it can be read; kind falls back to the default."""
     live = session.lives[row.copy.ref.connection]
     values: dict[str, Value | Absent] = {}
@@ -138,7 +138,7 @@ def _values(session: Session, row: Row) -> dict[str, Value | Absent]:
 
 def _evidence(session: Session, row: Row, chosen: Mapping[Ref, str]) -> Evidence:
     ref, marker = row.copy.ref, row.record.marker
-    author = _names(session, row.record)
+    author = author_names(session, row.record)
     marked = marker_link(session.store.key, marker, ref.connection) if marker else None
     marked = marked or chosen.get(ref)
     if marked is None:
@@ -150,7 +150,7 @@ def _evidence(session: Session, row: Row, chosen: Mapping[Ref, str]) -> Evidence
     return Evidence(marked, copy.copy.ref if copy else None, lacks=lacks, author=author, apart=row.apart)
 
 
-def _names(session: Session, record: Record) -> frozenset[str]:
+def author_names(session: Session, record: Record) -> frozenset[str]:
     """Return every name `where.authors` may call the author by."""
     author, connection = record.author, record.ref.connection
     if author is None:
@@ -164,6 +164,7 @@ def _names(session: Session, record: Record) -> frozenset[str]:
 def _join(session: Session, row: Row, verdict: Verdict) -> None:
     ref, link = row.copy.ref, verdict.link or ""
     with session.store.write() as tx:
+        items.save_rows(tx, session.sync, [replace(row, copy=replace(row.copy, made=True))])
         items.join(tx, session.sync, ref, link)
         known = items.load_links(tx, [link])[link]
         items.save_links(tx, session.sync, [replace(known, wants=known.wants - {ref.connection})], dirty=True)
@@ -213,7 +214,7 @@ def _be_born(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Valu
         entries: list[Entry] = []
         joins: list[tuple[Ref, str]] = []
         for row, values in rest[start : start + items.BATCH]:
-            link = _birth(session, row, values)
+            link = birth(session, row, values)
             doubt = _doubt(row, earlier.get(link.id), namesakes.get(row.copy.ref), copied=row.copy.ref in copies)
             if doubt is not None:
                 because, elsewhere = doubt
@@ -309,7 +310,7 @@ def without_namesakes(session: Session, actions: Sequence[Action]) -> list[Actio
     return [a for a in actions if a.do != "create" or (titles[a.link], a.connection) not in taken]
 
 
-def _birth(session: Session, row: Row, values: Mapping[str, Value | Absent]) -> Link:
+def birth(session: Session, row: Row, values: Mapping[str, Value | Absent]) -> Link:
     """Return the link of a new item. Its values are agreed by the merge; only a kind that its
     tracker cannot say is given here."""
     ref, title = row.copy.ref, values["title"]
@@ -343,7 +344,7 @@ def _pair(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Value |
         if not group & rows.keys() or first.connection in session.down:
             continue
         row = stored[first]
-        link = _birth(session, row, rows[first][1] if first in rows else _values(session, row))
+        link = birth(session, row, rows[first][1] if first in rows else values_of(session, row))
         link = replace(link, wants=link.wants - {r.connection for r in group})
         with session.store.write() as tx:
             items.save_links(tx, session.sync, [link], dirty=True)

@@ -72,7 +72,7 @@ class Copy:
 
     `base`: per field, the native slice as last agreed. `seen`: the native fields as last read.
     `read_at`: when that was, by our clock; `known_until`: the read before the newest change was
-    noticed, so an edit lies between the two.
+    noticed, so an edit lies between the two. `made`: we created it, for this very link.
     """
 
     ref: Ref
@@ -86,6 +86,7 @@ class Copy:
     base: Mapping[str, Native] = field(default_factory=dict)
     state: State = State.HERE
     own: bool = False
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 
@@ -19,6 +21,8 @@ from syncer.model import Account, Ref
 from syncer.store import Store, items
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -140,6 +144,17 @@ class Session:
 
     def up(self) -> list[Live]:
         return [live for name, live in self.lives.items() if name not in self.down]
+
+
+async def together(*jobs: Coroutine[Any, Any, T]) -> list[T]:
+    """Run jobs side by side; where one fails, stop the others before its error goes on."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def digest_of(rules: Rules, readings: Mapping[str, str]) -> str:

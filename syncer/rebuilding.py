@@ -20,7 +20,7 @@ import structlog
 
 from syncer.errors import ConnectorError
 from syncer.intake import fetch
-from syncer.kinship import _birth, _values
+from syncer.kinship import birth, values_of
 from syncer.links import Link
 from syncer.live import Session
 from syncer.log import redact
@@ -237,7 +237,7 @@ def _born_again(session: Session, one: Found, members: Mapping[str, Row]) -> Lin
     """Return the link as it was born; its values are agreed by the merge, as at a first link."""
     born = one.origin.connection if one.origin is not None else min(members, key=session.rules.rank)
     row = members[born]
-    return replace(_birth(session, row, _values(session, row)), id=one.link, wants=frozenset())
+    return replace(birth(session, row, values_of(session, row)), id=one.link, wants=frozenset())
 
 
 def _with_namesakes(

@@ -40,9 +40,14 @@ def _found(store: Store, id_: str) -> tuple[str, Hold]:
         found = journal.hold_by_id(tx, id_)
     if found is None:
         raise ConfigError(f"nothing is held as {id_}", fix="`syncer held` lists them.")
-    if found[1].field in {"twin", "maybe"}:
-        keys = " ".join(f"{c}:{k}" for c, k in found[1].values.items())
-        raise ConfigError(f"{id_} is a {found[1].field}, not a field.", fix=f"The same item? syncer link {keys}")
+    hold = found[1]
+    keys = [f"{c}:{k}" for c, k in hold.values.items()]
+    if hold.field == "maybe":
+        fix = f"The same item? syncer link {' '.join(keys)}. Another one? syncer sync --allow creates"
+        raise ConfigError(f"{id_} is a maybe, not a field.", fix=fix)
+    if hold.field == "twin":
+        fix = f"Close it there, or make it the copy: syncer unlink its item, then syncer link ITEM {' '.join(keys)}"
+        raise ConfigError(f"{id_} is a twin, not a field.", fix=fix)
     return found
 
 

@@ -21,7 +21,7 @@ from syncer.errors import ConfigError, ConnectorError, StoreError
 from syncer.intake import UNREAD, fetch, reread
 from syncer.kinship import relate, without_namesakes
 from syncer.links import Hold, Parked
-from syncer.live import Directory, Live, RequestMeter, Session, digest_of
+from syncer.live import Directory, Live, RequestMeter, Session, digest_of, together
 from syncer.log import redact
 from syncer.mapping.mapper import Mapper
 from syncer.mapping.redaction import Redaction
@@ -239,7 +239,7 @@ async def _apply(session: Session, actions: Sequence[Action], progress: Progress
                 break
         return ended
 
-    results = await asyncio.gather(*(one(live) for live in session.up()))
+    results = await together(*(one(live) for live in session.up()))
     return [a for part in results for a in part]
 
 
@@ -270,7 +270,7 @@ async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterato
     )
     connectors: list[Connector] = []
     try:
-        await asyncio.gather(*(_open(session, wiring, s, shelves[s.name], connectors) for s in wiring.spokes))
+        await together(*(_open(session, wiring, s, shelves[s.name], connectors) for s in wiring.spokes))
         session.rules = _disclosed(session, wiring)
         yield session
     finally:

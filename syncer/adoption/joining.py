@@ -12,7 +12,7 @@ import structlog
 from syncer.adoption.spots import Spot, located, named
 from syncer.errors import ConfigError, ConnectorError, SyncerError
 from syncer.intake import fetch, reread
-from syncer.kinship import WAITING, _birth, _values
+from syncer.kinship import WAITING, birth, values_of
 from syncer.links import Copy, Link
 from syncer.live import Session
 from syncer.model import Address, Ref, State, link_id
@@ -242,7 +242,7 @@ def _link_for(desk: _Desk, rows: Sequence[Row]) -> Link:
     session, rules = desk.session, desk.session.rules
     # What a tracker without kinds is taken for must not overrule what another one says.
     first = min(rows, key=lambda r: (not session.lives[r.copy.ref.connection].mapper.has("kind"), _rank(session, r)))
-    link = _birth(session, first, _values(session, first))
+    link = birth(session, first, values_of(session, first))
     spread = rules.create_in if any(r.copy.ref.connection in rules.create_from for r in rows) else frozenset[str]()
     return replace(link, id=_free_id(desk.tx, session, rows), wants=spread)
 

@@ -10,7 +10,7 @@ from syncer.engine.adopt import Card, Proposal, Speech, proposals, speech
 from syncer.engine.state import Scope
 from syncer.errors import ConnectorError, SyncerError
 from syncer.intake import fetch
-from syncer.kinship import _names, _values, relate
+from syncer.kinship import author_names, relate, values_of
 from syncer.live import Live, Session
 from syncer.model import JSON, Absent, State, Value, fold
 from syncer.run import Request, Wiring, opened
@@ -71,7 +71,7 @@ def _adoptable(session: Session, row: Row) -> bool:
     record, connection = row.record, row.copy.ref.connection
     if row.copy.state is not State.HERE or record.synced_by is not None:
         return False
-    values, author = _values(session, row), _names(session, record)
+    values, author = values_of(session, row), author_names(session, record)
     scopes = (session.rules.scope, session.rules.scopes.get(connection, Scope()))
     return all(match.out_of_scope(record, values, scope, author) is None for scope in scopes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,11 +77,15 @@ def run(words: Sequence[str]) -> int:
 
     commands.register(app)
     as_json = "--json" in words
+    # Told to stop is told to stop: SIGTERM ends a command as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = app(args=list(words), standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):
+        if as_json:
+            _say_json({"kind": "interrupted", "message": "stopped before it was done; the next run goes on from there"})
         return INTERRUPTED
     except UsageError as error:
         if as_json:

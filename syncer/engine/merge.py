@@ -273,7 +273,10 @@ def _contender(view: View, at: Circumstances) -> Contender:
     known = at.times.get((view.connection, view.field))
     if known is not None:
         return Contender(view.connection, view.value, known.at, known.at, known.who)
-    return Contender(view.connection, view.value, view.copy.known_until, view.copy.updated)
+    earliest = view.copy.known_until
+    if earliest is not None and earliest > view.copy.updated:
+        earliest = None  # two clocks, or a listing that lags: no span at all
+    return Contender(view.connection, view.value, earliest, view.copy.updated)
 
 
 def _unpaid(books: _Ledger, name: str, edits: Sequence[View], at: Circumstances) -> list[Contender]:
@@ -420,11 +423,17 @@ def _join(books: _Ledger, name: str, joiners: Sequence[View], views: Sequence[Vi
     """Bring copies without a base into the agreement (rule 11)."""
     if not joiners:
         return
-    speakers = [v for v in joiners if not empty(name, v.value)]
+    # What a copy of our own making says beyond what we sent is most likely its tracker's default.
+    speakers = [v for v in joiners if not empty(name, v.value) and not v.copy.made]
     if name in books.agreed and not (empty(name, books.agreed[name]) and speakers):
         winner, because = None, "the item was agreed already"
     else:
-        candidates = [v for v in views if not empty(name, v.value)] or list(joiners)
+        speaking = [v for v in views if not v.copy.made]
+        candidates = [v for v in speaking if not empty(name, v.value)] or [v for v in speaking if v in joiners]
+        if not candidates:
+            for view in joiners:
+                books.rebase(view)
+            return
         won = conflict.first(
             [(v.connection, v.value, v.copy.created) for v in candidates],
             at.rules.rule(name).owner,

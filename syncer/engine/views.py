@@ -136,6 +136,19 @@ class Reader:
                 removes = frozenset()
         return adds, removes
 
+    def value(self, name: str, copy: Copy) -> frozenset[str]:
+        """Return the elements of a set field as the copy has them; none where it cannot be read."""
+        if not self.has(name):
+            return frozenset()
+        try:
+            return sets.as_set(self._known(name, copy))
+        except (UnmappedValueError, UnwritableError):
+            return frozenset()
+
+    def _known(self, name: str, copy: Copy) -> Value:
+        read = self.mapper.read(name, copy.seen)
+        return None if isinstance(read, Absent) else read
+
     def agrees(self, view: View, value: Value) -> bool:
         """Say whether the copy means *value*, or says it as nearly as it can."""
         if view.now == value:

@@ -168,6 +168,9 @@ class Mapper:
         means = self._meaning(field, codec, word)
         if means is not None:
             return means
+        if field == "kind" and not isinstance(word.get(codec.primary), str):
+            # Kinds said by labels: a record without one of them is of the ordinary kind.
+            return self.tables.default_kind
         said = str(word.get(codec.primary))
         raise UnmappedValueError(
             field=field,

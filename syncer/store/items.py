@@ -56,7 +56,7 @@ class Row:
 
 def _row_out(sync: str, row: Row) -> dict[str, Any]:
     copy, record = row.copy, row.record
-    more = {"author": code.account_out(record.author), "synced_by": record.synced_by}
+    more = {"author": code.account_out(record.author), "synced_by": record.synced_by, "made": copy.made}
     return {
         "sync": sync,
         "connection": copy.ref.connection,
@@ -99,6 +99,7 @@ def _row_in(row: Any) -> Row:  # noqa: ANN401 -- SQLAlchemy's row
         base=code.base_in(code.loads(row.base) or {}, seen),
         state=State(row.state),
         own=bool(row.own),
+        made=bool(more.get("made")),
     )
     record = Record(
         ref=ref,

@@ -80,6 +80,7 @@ copies = sa.Table(
     _column("seen", _text),
     _column("base", _text),
     sa.Index("copies_by_link", "link"),
+    sa.Index("copies_by_id", "sync", "connection", "id"),
     sa.Index("copies_dirty", "sync", "dirty"),
     sa.Index("copies_by_key", "sync", "connection", "key"),
     sa.Index("copies_by_title", "sync", "title"),

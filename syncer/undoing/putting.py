@@ -15,6 +15,7 @@ from syncer.links import Copy, Link, Origin
 from syncer.live import Live, Session
 from syncer.model import Address, Ref, State
 from syncer.report import plain
+from syncer.settle import verify
 from syncer.store import items, journal, records
 from syncer.store.items import Row
 from syncer.store.records import Entry, append
@@ -90,8 +91,9 @@ async def put_back(session: Session, page: Page, *, dry: bool) -> Put:
         if not actions:
             break
         ended = await _write(session, actions)
-        done.actions += ended
+        await verify(session)
         failed |= _failures(session, ended)
+        done.actions += [replace(a, state="failed") if a.ref in failed else a for a in ended]
         judged = await _judge_all(session, page, wanted)
     _agree_again(session, page, judged)
     done.back = sum(len(j.verdict.back) for j in judged)
@@ -178,10 +180,11 @@ async def _write(session: Session, actions: Sequence[Action]) -> list[Action]:
 
 
 def _failures(session: Session, ended: Sequence[Action]) -> dict[Ref, str]:
-    """Return why writes failed. They are no wish of the next run: only a lost answer stays, to be settled."""
+    """Return why writes failed, or were silently dropped. They are no wish of the next run: only a lost
+    answer stays, to be settled."""
     found: dict[Ref, str] = {}
     for action in ended:
-        if action.state != "failed" or action.ref is None:
+        if action.ref is None:
             continue
         spot = parked_id(action.link, action.connection, "")
         with session.store.write() as tx:
@@ -189,8 +192,9 @@ def _failures(session: Session, ended: Sequence[Action]) -> dict[Ref, str]:
             entry = next((e for e in entries if e.id == spot), None)
             if entry is not None and entry.kind == "write":
                 journal.unpark(tx, [spot])
-        lost = session.down.get(action.connection)
-        found[action.ref] = entry.error if entry is not None else str(lost or "it could not be written")
+        if action.state == "failed" or (entry is not None and entry.kind == "write"):
+            lost = session.down.get(action.connection)
+            found[action.ref] = entry.error if entry is not None else str(lost or "it could not be written")
     return found
 
 

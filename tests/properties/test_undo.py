@@ -496,3 +496,40 @@ def test_an_undo_right_after_a_run_leaves_every_tracker_as_the_run_found_it(
     assert ({r.outcome for r in quiet}, written_by_quiet) == ({"in_step"}, 0)
     assert set(values(b, one).values()) == {"Later"}
     assert set(values(b, one, "rank").values()) == {"P3"}
+
+
+def test_a_tracker_that_answers_without_a_body_is_put_back_too() -> None:
+    b = board(options={n: {"bare": ("create", "update")} for n in "abc"})
+    one = linked(b, tags=["x"])
+    b.settle()
+    b.trackers["a"].edit(one, headline="Two", tags=["y"], stage="Doing")
+    run = b.sync().run
+
+    found = undone(b, run)
+    after, writes = values(b, one), b.writes()
+    quiet = [b.sync(), b.sync(full=True)]
+    written_by_quiet = b.writes() - writes
+    again = undone(b, found.report.run)
+    b.settle()
+
+    assert (after, found.left) == ({"a": "Two", "b": "One", "c": "One"}, ())
+    assert ({r.outcome for r in quiet}, written_by_quiet) == ({"in_step"}, 0)
+    assert (set(values(b, one).values()), again.left) == ({"Two"}, ())
+    assert list(values(b, one, "tags").values()) == [["y"]] * 3
+
+
+@pytest.mark.parametrize("bare", [(), ("update",)])
+def test_a_write_that_was_silently_dropped_is_said_and_leaves_nothing_behind(bare: tuple[str, ...]) -> None:
+    b = board(options={"c": {"bare": bare}})
+    one = linked(b)
+    b.trackers["a"].edit(one, headline="Two")
+    run = b.sync().run
+    b.trackers["c"].faults.append(Fault("drop", "update", field="headline"))
+
+    found = undone(b, run)
+    b.trackers["c"].faults.clear()
+    quiet = b.sync()
+
+    assert left(found) == [("failed", "c", "title")]
+    assert (quiet.outcome, quiet.parked) == ("in_step", ())
+    assert values(b, one) == {"a": "Two", "b": "One", "c": "Two"}

@@ -30,7 +30,7 @@ class Answers(World):
         for (spot, element), mark in list(self.wishes.elements.items()):
             self._answer_element(spot, element, mark, before, after, report)
         self._down_is_not_gone(before, after, report)
-        self._calm(after, report)
+        self._calm(before, after, report)
 
     # -- no lost edit ---------------------------------------------------------------------------
 
@@ -125,8 +125,7 @@ class Answers(World):
 
     def exact(self) -> bool:
         """Say whether stamps of different trackers can be compared."""
-        # Finding 08: what lagging listings hid is taken for newer than it is.
-        return not any(t.skew or t.lag for t in self.b.trackers.values())
+        return not any(t.skew for t in self.b.trackers.values())
 
     def by_which_rule(self, spot: Spot, wish: Wish, fate: str) -> None:
         """The newest edit wins over an older one, never over a newer."""
@@ -172,9 +171,12 @@ class Answers(World):
                 had, has = (x.books.links[link].owed.get(name, {}).keys() - SET_FIELDS for x in (before, after))
                 assert had <= has, f"{name} is down, and is no longer owed {had - has}"
 
-    def _calm(self, after: Look, report: Report | None) -> None:
+    def _calm(self, before: Look, after: Look, report: Report | None) -> None:
         """Forget what gave reason to write, once nothing of it is left to be written."""
-        if report is None or after.books.intents:
+        lag = max(t.lag for t in self.b.trackers.values())
+        # What lagging listings still hide may show step by step, also what was undone meanwhile.
+        hidden = bool(lag) and before.at - self.last_deed < lag + timedelta(seconds=10)
+        if report is None or after.books.intents or hidden:
             return
         for spot in list(self.stirred):
             link = self.link(self.things[spot.thing])

@@ -69,8 +69,7 @@ class Lives(Promises):
 
     def away(self) -> list[tuple[str, str]]:
         rows = [(t.name, at, r.state) for t in self.things.values() for at, r in self.copies(t).items()]
-        # Finding 07: what comes back out of the bin does not get what it missed.
-        return sorted((name, at) for name, at, state in rows if state not in {State.HERE, State.GONE})
+        return sorted((name, at) for name, at, state in rows if state is not State.HERE)
 
     # -- what must hold ---------------------------------------------------------------------------
 

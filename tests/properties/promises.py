@@ -36,8 +36,7 @@ class Promises(Answers):
 
     def quiet(self) -> Report | None:
         """Wait until every doubt and pause is over; two runs later all is as promised."""
-        # Finding 06: a process that dies amid births leaves records judged, but not born.
-        last = self.run_once(full=True)
+        last = None
         # A tracker is asked twice about a write whose answer was lost, `settle_wait` apart.
         for _ in range(3 if self.books.intents else 2):
             self.b.clock.pass_(hours=PATIENCE)

@@ -178,6 +178,21 @@ def test_a_later_edit_that_comes_late_is_not_taken_for_older_because_another_fie
     assert shown(b, [one, two], "headline") == ["Later"] * 2
 
 
+def test_of_two_edits_that_lagging_listings_hid_the_later_one_wins() -> None:
+    slow = {"lag": timedelta(seconds=20)}
+    b = board(("a", "b", "c"), options={"b": slow, "c": slow})
+    b.lagging = frozenset({"b", "c"})
+    one = b.trackers["a"].add("One", stage="Next")
+    b.settle()
+    records = [one, b.counterpart("a", one, "b"), b.counterpart("a", one, "c")]
+    for at, record, stage in zip("abc", records, ("Inbox", "Checking", "Dropped"), strict=True):
+        edit(b, at, record, stage=stage)
+
+    b.settle()
+
+    assert shown(b, records, "stage") == ["Dropped"] * 3
+
+
 # -- 5 to 7: writes -------------------------------------------------------------------------------
 
 
@@ -512,6 +527,22 @@ def test_what_moves_out_and_back_under_another_key_is_the_same_item() -> None:
 
     assert shown(b, records, "headline") == ["While away"] * 3
     assert [len(t.records()) for t in b.trackers.values()] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(("on_gone", "stage"), [("keep", "Inbox"), ("close", "Dropped")])
+def test_a_copy_that_comes_back_out_of_the_bin_gets_what_it_missed(on_gone: str, stage: str) -> None:
+    b, records = linked("a", "b", on_gone=on_gone)
+    b.trackers["a"].add("Other")
+    b.sync()
+    b.trackers["b"].remove(records[1])
+    b.sync(full=True)
+    edit(b, "a", records[0], headline="New")
+    b.sync()
+    b.trackers["b"].restore(records[1])
+
+    b.settle()
+
+    assert (shown(b, records, "headline"), shown(b, records, "stage")) == (["New"] * 2, [stage] * 2)
 
 
 # -- 15: settle -----------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class World(RuleBasedStateMachine):
         self.number = 0
         self.runs = 0
         self.running = False
+        self.last_deed = START
         self.books = Books({}, {}, {}, (), (), {})
 
     @property
@@ -112,6 +113,7 @@ class World(RuleBasedStateMachine):
         name = f"Item {self.number}"
         record = self.b.trackers[at].add(name, **native)
         thing = self.things[name] = Thing(name, at, record)
+        self.last_deed = self.b.clock.now
         for field in FIELDS:
             if not self.b.rules.rule(field).skip:
                 self.stirred |= {Spot(name, field, other) for other in self.names}
@@ -143,6 +145,7 @@ class World(RuleBasedStateMachine):
     def _note(self, spot: Spot, before: JSON, now: JSON) -> None:
         """Write into the book what a person made of a spot."""
         self._stir(spot)
+        self.last_deed = self.b.clock.now
         self.said_natively.setdefault(spot, []).append(now)
         if spot.field in SET_FIELDS:
             self._note_elements(spot, before, now)

@@ -184,6 +184,18 @@ async def _create(session: Session, live: Live, action: Action) -> Action | None
     if link is None or action.connection not in link.wants or is_awaited(session, action):
         return None
     patch = _birth_patch(live, link, session)
+    try:
+        return await _made(session, live, action, patch)
+    except RejectedError:
+        # Trackers differ most in who may stand under whom: the item is made, its place is owed.
+        codec = live.mapper.codecs.get("parent")
+        lean = {n: want for n, want in patch.items() if codec is None or n not in codec.natives}
+        if len(lean) == len(patch):
+            raise
+    return await _made(session, live, action, lean)
+
+
+async def _made(session: Session, live: Live, action: Action, patch: Patch) -> Action:
     intent = intended(session, action, {"patch": patch_out(patch), "entity": live.place.entity})
     opened(session, intent)
     try:
@@ -274,9 +286,40 @@ def _record_of(receipt: Receipt, native: Native, now: datetime) -> Record:
 
 
 async def _update(session: Session, live: Live, action: Action) -> Action | None:
+    if is_awaited(session, action):
+        return None
+    try:
+        return await _together(session, live, action)
+    except NotFoundError:
+        raise
+    except (RejectedError, UnwritableError):
+        if len(action.fields) == 1:
+            raise
+    return await _apart(session, live, action)
+
+
+async def _apart(session: Session, live: Live, action: Action) -> Action:
+    """One field of several was refused, and nobody says which: send each alone, so that the rest moves."""
+    failed = False
+    for name, move in action.fields.items():
+        alone = replace(action, fields={name: move})
+        try:
+            ended = await _together(session, live, alone)
+        except NotFoundError:
+            raise
+        except (RejectedError, UnwritableError) as error:
+            park(session, alone, error, kind="write")
+            failed = True
+        else:
+            failed = failed or (ended is not None and ended.state == "failed")
+    return replace(action, state="failed" if failed else "applied")
+
+
+async def _together(session: Session, live: Live, action: Action) -> Action | None:
+    """Send all fields of an action, in as few writes as the tracker takes."""
     with session.store.read() as tx:
         row = items.rows_by_ref(tx, session.sync, [action.ref]).get(action.ref) if action.ref else None
-    if row is None or is_awaited(session, action):
+    if row is None:
         return None
     patch: dict[str, JSON | Delta] = {}
     for name, move in action.fields.items():
@@ -288,9 +331,9 @@ async def _update(session: Session, live: Live, action: Action) -> Action | None
         copy, bare = await _send(session, live, action, row, copy, step)
         unseen |= bare
     unmet = _unmet(live, {n: m for n, m in action.fields.items() if n not in unseen}, copy)
-    if unmet:
-        names = ", ".join(unmet)
-        park(session, action, RejectedError(f"{live.name} answered without {names} as sent"), kind="write")
+    for name in unmet:
+        alone = replace(action, fields={name: action.fields[name]})
+        park(session, alone, RejectedError(f"{live.name} answered without {name} as sent"), kind="write")
     log.info("action.applied", ref=str(copy.ref), fields=sorted(action.fields), because=action.because)
     return replace(action, state="failed" if unmet else "applied")
 
@@ -309,7 +352,7 @@ async def _send(
         "fields": fields,
         "patch": patch_out(step),
         "stamp": copy.updated.isoformat(),
-        "digest": action_digest(action),
+        "digests": {n: action_digest(replace(action, fields={n: action.fields[n]})) for n in fields},
         "moves": {n: [plain(action.fields[n].before), plain(action.fields[n].after)] for n in fields},
         "because": action.because,
     }

@@ -22,6 +22,9 @@ from syncer.store.records import Entry
 
 log = structlog.get_logger()
 
+UPDATES = frozenset({"update", "close"})
+"""What changes fields of a record that is there."""
+
 BACKOFF_CAP = timedelta(hours=6)
 
 
@@ -99,9 +102,11 @@ def action_digest(action: Action) -> str:
 
 
 def park(session: Session, action: Action, error: SyncerError, *, kind: str) -> None:
-    """Set a failed action aside until its next attempt."""
+    """Set a failed action aside until its next attempt. A refused field is parked by its own name, so
+    that the others go on; a doubt is one of the whole write."""
+    only = next(iter(action.fields), "") if action.do in UPDATES and len(action.fields) == 1 else ""
     fields = "comments" if action.do == "comment" else ",".join(sorted(action.fields))
-    spot = parked_id(action.link, action.connection, action.thread or "")
+    spot = parked_id(action.link, action.connection, action.thread or (only if kind == "write" else ""))
     entry = Parked(
         id=spot,
         link=action.link,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
-from syncer.attempts import BACKOFF_CAP, action_digest, parked_id
+from syncer.attempts import BACKOFF_CAP, UPDATES, action_digest, parked_id
 from syncer.conversation import talk
 from syncer.engine import sets
 from syncer.engine.merge import Circumstances, FieldError, Merged, merge
-from syncer.engine.plan import BURIAL, Action, birth_fields, plan
+from syncer.engine.plan import BURIAL, Action, birth_fields, closes, plan
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy, Hold, Link, Origin, Parked
 from syncer.live import Session
@@ -320,10 +320,16 @@ def _entries(result: Merged, rows: Mapping[str, Row]) -> list[Entry]:
 
 
 def _burials(before: Link, after: Link, rows: Mapping[str, Row]) -> list[Entry]:
-    return [
-        Entry(after.id, str(rows[c].copy.ref), "gone", "", None, None, c, f"{c} says it is deleted")
-        for c in sorted(after.buried - before.buried)
+    """Return the ends that were found, and the status that follows from them."""
+    newly = sorted(after.buried - before.buried)
+    found = [
+        Entry(after.id, str(rows[c].copy.ref), "gone", "", None, None, c, f"{c} says it is deleted") for c in newly
     ]
+    if newly and closes(after) and not closes(before):
+        was, now = before.agreed.get("status"), after.agreed.get("status")
+        why = f"the copy on {newly[0]} is gone"
+        found.append(Entry(after.id, refs[newly[0]], "edit", "status", was, now, BURIAL, why))
+    return found
 
 
 def _plain(value: Value) -> object:
@@ -366,18 +372,17 @@ def _connection_up(session: Session, entry: Parked) -> bool:
 
 def _due(session: Session, batch: Batch, link: str, actions: Sequence[Action]) -> tuple[list[Action], list[str]]:
     """Leave out what is parked and not due, unless it is another wish than the one that failed."""
-    now: datetime = session.clock()
     parked = {p.id: p for p in batch.parked[link]}
     due: list[Action] = []
+    wanted: set[str] = set()
     for action in actions:
-        entry = parked.get(parked_id(link, action.connection, action.thread or ""))
-        if (link, action.connection) in session.failed:
+        whole = parked_id(link, action.connection, action.thread or "")
+        wanted |= {whole, *(parked_id(link, action.connection, n) for n in action.fields)}
+        if (link, action.connection) in session.failed or _waits(session, parked.get(whole), action):
             continue
-        waits = entry is not None and (entry.kind == "settling" or entry.digest == action_digest(action))
-        if entry is not None and waits and entry.next_try > now:
-            continue
-        due.append(action)
-    wanted = {parked_id(link, a.connection, a.thread or "") for a in actions}
+        ripe = _ripe(session, parked, action)
+        if ripe is not None:
+            due.append(ripe)
     # A write failure whose wish has gone (somebody set it by hand) is a failure no more.
     gone = [
         p.id
@@ -385,3 +390,25 @@ def _due(session: Session, batch: Batch, link: str, actions: Sequence[Action]) -
         if p.kind == "write" and p.field != "comments" and p.id not in wanted and _connection_up(session, p)
     ]
     return due, gone
+
+
+def _waits(session: Session, entry: Parked | None, action: Action) -> bool:
+    if entry is None or entry.next_try <= session.clock():
+        return False
+    return entry.kind == "settling" or entry.digest == action_digest(action)
+
+
+def _ripe(session: Session, parked: Mapping[str, Parked], action: Action) -> Action | None:
+    """Return the action without the fields that wait for their next attempt."""
+    if action.do not in UPDATES:
+        return action
+    fields = {
+        name: move
+        for name, move in action.fields.items()
+        if not _waits(
+            session,
+            parked.get(parked_id(action.link, action.connection, name)),
+            replace(action, fields={name: move}),
+        )
+    }
+    return replace(action, fields=fields) if fields else None

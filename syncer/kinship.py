@@ -340,9 +340,12 @@ def _pair(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Value |
         stored = items.rows_by_ref(tx, session.sync, [r for g in groups for r in g])
     done: set[Ref] = set()
     for group in groups:
-        first = min(group, key=lambda r: session.rules.rank(r.connection))
-        if not group & rows.keys() or first.connection in session.down:
+        up = [r for r in group if r.connection not in session.down and r.connection in session.lives]
+        if not group & rows.keys() or not up:
             continue
+        # What a tracker without kinds is taken for must not overrule what another one says.
+        kindless = {r for r in up if not session.lives[r.connection].mapper.has("kind")}
+        first = min(up, key=lambda r: (r in kindless, session.rules.rank(r.connection)))
         row = stored[first]
         link = birth(session, row, rows[first][1] if first in rows else values_of(session, row))
         link = replace(link, wants=link.wants - {r.connection for r in group})

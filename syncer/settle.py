@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -198,20 +199,21 @@ def _part(live: Live, name: str, patch: Patch) -> Patch:
 
 
 def _park_dropped(session: Session, intent: Intent, ref: Ref, fields: Sequence[str]) -> None:
-    names = ", ".join(sorted(fields))
-    entry = Parked(
-        id=parked_id(intent.link, intent.connection, ""),
-        link=intent.link,
-        connection=intent.connection,
-        ref=str(ref),
-        field=",".join(sorted(fields)),
-        kind="write",
-        error=f"{intent.connection} took the write and does not show {names} as sent",
-        attempts=1,
-        next_try=session.clock(),
-        digest=str(intent.doc["digest"]),
-    )
-    keep_parked(session, entry)
+    digests: Any = intent.doc["digests"]
+    for name in fields:
+        entry = Parked(
+            id=parked_id(intent.link, intent.connection, name),
+            link=intent.link,
+            connection=intent.connection,
+            ref=str(ref),
+            field=name,
+            kind="write",
+            error=f"{intent.connection} took the write and does not show {name} as sent",
+            attempts=1,
+            next_try=session.clock(),
+            digest=str(digests[name]),
+        )
+        keep_parked(session, entry)
 
 
 def _not_found(session: Session, intent: Intent) -> None:

@@ -205,6 +205,12 @@ def _second(tx: sa.Connection) -> None:
                 f"CREATE TRIGGER IF NOT EXISTS audit_no_{change.lower()} BEFORE {change} ON audit "
                 "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
             )
+        # INSERT OR REPLACE deletes without asking the trigger on DELETE.
+        tx.exec_driver_sql(
+            "CREATE TRIGGER IF NOT EXISTS audit_no_replace BEFORE INSERT ON audit "
+            "WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        )
 
 
 def _complete(tx: sa.Connection, table: sa.Table) -> None:

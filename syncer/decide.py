@@ -322,9 +322,8 @@ def _entries(result: Merged, rows: Mapping[str, Row]) -> list[Entry]:
 def _burials(before: Link, after: Link, rows: Mapping[str, Row]) -> list[Entry]:
     """Return the ends that were found, and the status that follows from them."""
     newly = sorted(after.buried - before.buried)
-    found = [
-        Entry(after.id, str(rows[c].copy.ref), "gone", "", None, None, c, f"{c} says it is deleted") for c in newly
-    ]
+    refs = {c: str(rows[c].copy.ref) for c in newly}
+    found = [Entry(after.id, refs[c], "gone", "", None, None, c, f"{c} says it is deleted") for c in newly]
     if newly and closes(after) and not closes(before):
         was, now = before.agreed.get("status"), after.agreed.get("status")
         why = f"the copy on {newly[0]} is gone"

@@ -199,7 +199,8 @@ def _creator(target: sa.URL) -> Callable[[], sqlite3.Connection]:
         # No isolation level: we say BEGIN ourselves.
         made = sqlite3.connect(uri, uri=True, timeout=patience, check_same_thread=False, isolation_level=None)
         try:
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            # secure_delete: what is erased from the audit trail must not linger in the file.
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
                 made.execute(f"PRAGMA {pragma}").close()
         except BaseException:
             made.close()

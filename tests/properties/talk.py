@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from hypothesis.stateful import precondition, rule
 from syncer.model import Ref, State, marker_for, thread_id
 from syncer.run import Report
 from syncer.sdk.memory import BOT
+from syncer.sdk.memory_dialect import canonical
 from syncer.sdk.memory_values import Said
 from tests.properties.books import Look
 from tests.properties.promises import Promises
@@ -165,8 +166,4 @@ class Talk(Promises):
             return
         assert mirror is not None, f"{remark} has no mirror on {at}"
         assert not mirror.deleted, f"{remark} stands, its mirror on {at} does not"
-        assert mirror.body.endswith(f"\n\n{remark.texts[-1]}"), f"{remark} is mirrored as {mirror.body!r}"
-
-
-def texts_of(remarks: Sequence[Remark]) -> set[str]:
-    return {text for r in remarks for text in r.texts}
+        assert canonical(mirror.body).endswith(f"\n\n{remark.texts[-1]}"), f"{remark} is mirrored as {mirror.body!r}"

@@ -484,8 +484,9 @@ def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstanc
             books.rebase(view)
             _note_lost_elements(books, view, after)
     if touched:
+        viewed = {v.connection for v in views}
         for connection in _addressees(books, name, at):
-            if connection not in at.readers:
+            if connection not in viewed:  # away, archived, or written and not read since
                 debt = Delta(sets.intersection(after, touched), sets.difference(touched, after))
                 old = books.owed.get(connection, {}).get(name)
                 books.owe(connection, name, sets.stacked(old, debt, touched))

@@ -35,7 +35,7 @@ def calm(soak: Soak) -> None:
         soak.company.clock.pass_(hours=hours)
         soak.run_in_quiet()
     wrong = [*_open(soak), *_news(soak, full=False), *_news(soak, full=True), *misplaced(soak.staff)]
-    wrong += [*_drift(_audited(soak)), *_unlike(soak), *soak.ledger.misruled()]
+    wrong += [*_drift(soak, _audited(soak)), *_unlike(soak), *soak.ledger.misruled()]
     for what in wrong:
         soak.found_wrong(what)
 
@@ -64,9 +64,11 @@ def _audited(soak: Soak) -> Audit:
     return found
 
 
-def _drift(found: Audit) -> Iterator[str]:
+def _drift(soak: Soak, found: Audit) -> Iterator[str]:
     """Yield what `syncer audit` finds; what people put away is known, and no drift."""
-    for one in (*found.divergences, *found.strays, *(a for a in found.away if not a.known), *found.down.items()):
+    ended = {k.id for t in soak.staff.things.values() if t.away.keys() >= t.keys.keys() and (k := soak.link_of(t.name))}
+    strays = [s for s in found.strays if s.kind != "missing" or s.link not in ended]
+    for one in (*found.divergences, *strays, *(a for a in found.away if not a.known), *found.down.items()):
         yield f"audit: {one}"
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from syncer.links import Link
-from syncer.model import State
+from syncer.model import SET_FIELDS, Native, State
 from syncer.run import Report
 from tests.properties.books import Books, Look
 from tests.properties.promises import Promises
@@ -124,6 +124,11 @@ class Lives(Promises):
     def answered(self, spot: Spot) -> bool:
         row = self.copies(self.things[spot.thing]).get(spot.at)
         return row is not None and row.state is State.HERE and super().answered(spot)
+
+    def says_what_was_agreed(self, link: Link, spot: Spot, native: Native) -> None:
+        # Finding 09: a copy that was away is not owed elements that changed meanwhile.
+        if spot.thing not in self.strayed or spot.field not in SET_FIELDS:
+            super().says_what_was_agreed(link, spot, native)
 
     def last_word_stands(self, thing: Thing, name: str, link: Link) -> None:
         if thing.name not in self.ended or name != "status":

@@ -10,7 +10,7 @@ from hypothesis.stateful import rule
 
 from syncer.errors import SyncerError
 from syncer.links import Link
-from syncer.model import ABSENT
+from syncer.model import ABSENT, Native
 from syncer.sdk.memory import NATIVES
 from tests.properties.promises import Promises
 from tests.properties.wishes import Spot
@@ -50,7 +50,7 @@ class Mappings(Promises):
 
     def change_mapping(self, at: str, variant: Mapping[str, Any] | None) -> None:
         self.meant.setdefault(at, [self.b.mappings.get(at)])
-        before = self._origins_at(at)
+        before, unread = self._origins_at(at), self._unreadable_at(at)
         if variant is None:
             self.b.mappings.pop(at, None)
         else:
@@ -61,7 +61,15 @@ class Mappings(Promises):
             # Only what an agreed value came from can change it (rule 12); then it is owed to the others.
             if before[thing, name] != after[thing, name]:
                 self.stirred |= {Spot(thing, name, n) for n in self.names if n != at}
+        for spot in unread - self._unreadable_at(at):
+            # A first word, or an edit that nobody could read so far.
+            self.stirred |= {spot._replace(at=n) for n in self.names}
         self._voice_again(at)
+
+    def _unreadable_at(self, at: str) -> set[Spot]:
+        things = [t.name for t in self.things.values() if at in self.copies(t)]
+        spots = [Spot(t, name, at) for t in things for name in WORDED]
+        return {s for s in spots if self.meaning(s.field, at, self.native(s)) is ABSENT}
 
     def _origins_at(self, at: str) -> dict[tuple[str, str], object]:
         """Return what the bases of agreed values that came from *at* mean."""
@@ -93,7 +101,7 @@ class Mappings(Promises):
             if odd and self.b.mappings.get(at) is not VARIANTS[5]:
                 self.change_mapping(at, VARIANTS[5])
 
-    def says_what_was_agreed(self, link: Link, spot: Spot, native: Mapping[str, object]) -> None:
+    def says_what_was_agreed(self, link: Link, spot: Spot, native: Native) -> None:
         """A copy may say what was the nearest word when it was written: a mapping edit is no mass write."""
         now = self.b.mappings.get(spot.at)
         if spot.field not in WORDED or spot.at not in self.meant:
@@ -105,11 +113,11 @@ class Mappings(Promises):
             self._set(spot.at, variant)
             mapper = self.b.mapper(spot.at)
             try:
-                value = mapper.read(spot.field, native)  # type: ignore[arg-type]  # JSON
+                value = mapper.read(spot.field, native)
             except SyncerError:
                 continue
             said.append(value)
-            if value in {agreed, ABSENT} or mapper.satisfied(spot.field, agreed, native):  # type: ignore[arg-type]  # JSON
+            if value in {agreed, ABSENT} or mapper.satisfied(spot.field, agreed, native):
                 self._set(spot.at, now)
                 return
         self._set(spot.at, now)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from syncer.engine import sets
 from syncer.links import Link
-from syncer.model import ABSENT, FIELDS, SET_FIELDS, State
+from syncer.model import ABSENT, FIELDS, SET_FIELDS, Native, State
 from syncer.run import Report
 from tests.properties.answers import Answers
 from tests.properties.books import Books
@@ -77,17 +77,17 @@ class Promises(Answers):
         """Say whether a wish has to have been answered by now."""
         return not self.outside(spot)
 
-    def says_what_was_agreed(self, link: Link, spot: Spot, native: Mapping[str, object]) -> None:
+    def says_what_was_agreed(self, link: Link, spot: Spot, native: Native) -> None:
         name, at = spot.field, spot.at
         if self.outside(spot) or not self.has(name, at):
             return
         mapper, rule = self.b.mapper(at), self.b.rules.rule(name)
-        now, agreed = mapper.read(name, native), link.agreed.get(name)  # type: ignore[arg-type]  # JSON
+        now, agreed = mapper.read(name, native), link.agreed.get(name)
         if now is ABSENT or now == agreed:
             return
         if name not in SET_FIELDS:
             said = f"{spot} says {now!r}, agreed is {agreed!r}"
-            assert mapper.satisfied(name, agreed, native), said  # type: ignore[arg-type]  # JSON
+            assert mapper.satisfied(name, agreed, native), said
             return
         have, want = (folded(sets.allowed(v, rule)) for v in (now, agreed))
         if mapper.single(name):

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from syncer.engine import sets
+from syncer.engine.plan import is_copied
 from syncer.engine.state import Rules
 from syncer.engine.views import Reader, View
 from syncer.errors import ConnectorError, SyncerError
@@ -271,6 +272,7 @@ def _compare_all(session: Session, found: Audit, away_before: set[Ref]) -> None:
             found.strays += [
                 Stray("missing", c, id_, "", "", f"{link.title or id_} has no copy on {c} yet")
                 for c in sorted(link.wants - copies.keys() - session.down.keys())
+                if is_copied(copies)
             ]
 
 

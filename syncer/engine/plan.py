@@ -202,10 +202,16 @@ def _reason(link: Link, name: str, reasons: Mapping[str, str]) -> str:
     return f"{name} was changed on {origin.connection}" if origin else f"{name} is owed"
 
 
+def is_copied(copies: Mapping[str, Copy]) -> bool:
+    """Say whether copies are made of an item with these: what was put away before it was copied is not
+    brought back."""
+    return any(copy.state is State.HERE for copy in copies.values())
+
+
 def _creates(link: Link, copies: Mapping[str, Copy], readers: Mapping[str, Reader], rules: Rules) -> list[Action]:
     made: list[Action] = []
-    if not any(copy.state in {State.HERE, State.ARCHIVED} for copy in copies.values()):
-        return made  # what has gone before it was copied is not brought back
+    if not is_copied(copies):
+        return made
     for connection in rules.connections:
         if connection not in link.wants or connection in copies or connection not in readers:
             continue

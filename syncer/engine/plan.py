@@ -188,7 +188,8 @@ def _move(link: Link, now: Native, name: str, debt: Owed, reader: Reader, rules:
         return None
     before = None if isinstance(meant, Absent) else meant
     after = agreed
-    if isinstance(debt, Delta):
+    # A tracker for one assignee is given one of those agreed, whichever element it was owed.
+    if isinstance(debt, Delta) and not reader.single(name):
         after = sets.union(sets.difference(sets.as_set(before), debt.remove), debt.add)
     return Move(before, after, debt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,13 +21,17 @@ BATCH = 400
 
 def upsert(tx: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, replacing those with the same primary key."""
-    if not rows:
-        return
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(table)
+    if rows:
+        tx.execute(_upserting(table, frozenset(rows[0]), tx.dialect.name), [dict(r) for r in rows])
+
+
+@functools.cache
+def _upserting(table: sa.Table, columns: frozenset[str], dialect: str) -> sa.Insert:
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     keys = [c.name for c in table.primary_key]
-    rest = {c.name: insert.excluded[c.name] for c in table.c if c.name in rows[0] and c.name not in keys}
-    tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=rest), [dict(r) for r in rows])
+    rest = {c.name: insert.excluded[c.name] for c in table.c if c.name in columns and c.name not in keys}
+    statement: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_=rest)
+    return statement
 
 
 def batches(values: Iterable[str]) -> Iterator[list[str]]:

@@ -186,15 +186,15 @@ def _failures(session: Session, ended: Sequence[Action]) -> dict[Ref, str]:
     for action in ended:
         if action.ref is None:
             continue
-        spot = parked_id(action.link, action.connection, "")
+        # A whole write that is in doubt is parked under no name, a refused field under its own.
+        spots = {parked_id(action.link, action.connection, n) for n in ("", *action.fields)}
         with session.store.write() as tx:
-            entries = journal.parked_entries(tx, session.sync, action.link)
-            entry = next((e for e in entries if e.id == spot), None)
-            if entry is not None and entry.kind == "write":
-                journal.unpark(tx, [spot])
-        if action.state == "failed" or (entry is not None and entry.kind == "write"):
+            entries = [e for e in journal.parked_entries(tx, session.sync, action.link) if e.id in spots]
+            refused = [e for e in entries if e.kind == "write"]
+            journal.unpark(tx, [e.id for e in refused])
+        if action.state == "failed" or refused:
             lost = session.down.get(action.connection)
-            found[action.ref] = entry.error if entry is not None else str(lost or "it could not be written")
+            found[action.ref] = entries[0].error if entries else str(lost or "it could not be written")
     return found
 
 

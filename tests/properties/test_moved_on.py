@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from tests.properties.board import board
+import pytest
+
+from syncer.connector import Setting
+from syncer.model import Address, Native, Patch, Receipt
+from syncer.run import Spoke
+from syncer.sdk.memory import MemoryConnector
+from tests.properties.board import Board, board
 
 
 def test_an_edit_the_listing_hides_is_seen_before_the_write_and_the_write_still_happens() -> None:
@@ -41,3 +48,41 @@ def test_an_edit_of_the_same_field_the_listing_hides_is_not_overwritten() -> Non
 
     found = [b.trackers[n].row(r).fields["headline"] for n, r in (("a", one), ("b", theirs))]
     assert found == ["From b, later"] * 2
+
+
+class Meddled(MemoryConnector):
+    """A person changes other fields in the moment before each of our writes takes effect."""
+
+    async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
+        if "rank" not in patch:
+            tags = [*self.tracker.row(address.ref.id).fields.get("tags", ()), "theirs"]
+            self.tracker.edit(address.ref.id, rank="P1", tags=tags)
+        return await MemoryConnector.update(self, address, patch, now)
+
+
+class Meddlesome(Board):
+    def _spoke(self, name: str) -> Spoke:
+        if name != "b":
+            return super()._spoke(name)
+
+        def connect(setting: Setting) -> MemoryConnector:
+            return Meddled(self.trackers[name], setting.connection, meter=setting.meter)
+
+        return replace(super()._spoke(name), connect=connect)
+
+
+@pytest.mark.parametrize("bare", [(), ("update",)])
+def test_an_edit_that_the_answer_to_our_write_shows_is_still_an_edit(bare: tuple[str, ...]) -> None:
+    plain = board(("a", "b"), options={"b": {"bare": bare}})
+    b = Meddlesome(plain.trackers, plain.clock, plain.rules)
+    one = b.trackers["a"].add("One", tags=["ours"])
+    b.sync()
+    b.trackers["a"].edit(one, headline="Renamed", tags=["ours", "new"])
+
+    b.sync()
+    b.sync()
+
+    for name, record in (("a", one), ("b", b.counterpart("a", one, "b"))):
+        native = b.trackers[name].row(record).fields
+        assert (native["headline"], native["rank"]) == ("Renamed", "P1"), name
+        assert set(native["tags"]) == {"ours", "new", "theirs"}, name

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
 from syncer.connector import Setting
-from syncer.model import Address, Native, Patch, Receipt
+from syncer.model import Address, Native, Page, Patch, Receipt, Record
 from syncer.run import Spoke
 from syncer.sdk.memory import MemoryConnector
 from tests.properties.board import Board, board
@@ -86,3 +88,42 @@ def test_an_edit_that_the_answer_to_our_write_shows_is_still_an_edit(bare: tuple
         native = b.trackers[name].row(record).fields
         assert (native["headline"], native["rank"]) == ("Renamed", "P1"), name
         assert set(native["tags"]) == {"ours", "new", "theirs"}, name
+
+
+class Stale(MemoryConnector):
+    """Ends every listing with the records as they were when it listed them first."""
+
+    kept: ClassVar[dict[str, Record]] = {}
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        async for page in MemoryConnector.changes(self, cursor):
+            for record in page.records:
+                self.kept.setdefault(record.ref.id, record)
+            yield page
+            if page.cursor is not None:
+                yield Page(records=list(self.kept.values()), cursor=page.cursor)
+
+
+class Forgetful(Board):
+    def _spoke(self, name: str) -> Spoke:
+        if name != "b":
+            return super()._spoke(name)
+
+        def connect(setting: Setting) -> MemoryConnector:
+            return Stale(self.trackers[name], setting.connection, meter=setting.meter)
+
+        return replace(super()._spoke(name), connect=connect)
+
+
+def test_a_listing_that_shows_an_older_version_again_undoes_nothing() -> None:
+    plain = board(("a", "b"))
+    b = Forgetful(plain.trackers, plain.clock, plain.rules)
+    one = b.trackers["b"].add("One")
+    b.sync()
+    b.trackers["b"].edit(one, headline="New")
+
+    b.sync()
+    b.sync(full=True)
+
+    titles = [b.trackers[n].row(r).fields["headline"] for n, r in (("a", b.counterpart("b", one, "a")), ("b", one))]
+    assert titles == ["New", "New"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from syncer.sdk.memory import Crash
+from syncer.connector import Setting
+from syncer.model import Page
+from syncer.run import Spoke
+from syncer.sdk.memory import Crash, MemoryConnector
 from syncer.sdk.memory_tracker import Fault, FaultKind
 from tests.properties.board import Board, board
 
@@ -198,3 +202,33 @@ def test_a_policy_without_comments_touches_none() -> None:
     b.sync(full=True)
 
     assert b.writes() == before
+
+
+class Hushed(MemoryConnector):
+    """Its listings show no comments any more; the items themselves still do."""
+
+    async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
+        async for page in MemoryConnector.changes(self, cursor):
+            yield replace(page, comments=())
+
+
+class Hushing(Board):
+    def _spoke(self, name: str) -> Spoke:
+        if name != "a":
+            return super()._spoke(name)
+
+        def connect(setting: Setting) -> MemoryConnector:
+            return Hushed(self.trackers[name], setting.connection, meter=setting.meter)
+
+        return replace(super()._spoke(name), connect=connect)
+
+
+def test_a_comment_that_no_listing_shows_is_not_gone_while_its_item_shows_it() -> None:
+    plain, _, _ = spoken()
+    b = Hushing(plain.trackers, plain.clock, plain.rules, store=plain.store)
+    before = b.writes()
+
+    b.sync(full=True)
+    b.sync(full=True)
+
+    assert (b.writes(), [len(found) for found in bodies(b).values()]) == (before, [1, 1, 1])

@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from syncer.links import Hold, Intent, Link, Parked
 from syncer.store import Store, items, journal
+from syncer.store import encoding as code
 from syncer.store.records import trail
 from syncer.store.schema import audit, copies
 from tests.properties.company import KEY
@@ -22,11 +24,17 @@ SYNC = "roadmap"
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A linked copy: its link, its ref as the trail writes it, and the fields that have a base."""
+    """A linked copy: its link, its ref as the trail writes it, the tracker's stamp on what was read of it
+    last, and the fields that have a base."""
 
     link: str
     ref: str
+    updated: str
     base: str
+
+    def shows(self, when: datetime) -> bool:
+        """Say whether what people did *when* has been read; GitHub's stamps are whole seconds."""
+        return self.updated >= code.stamp(when.replace(microsecond=0))
 
     def has_base(self, name: str) -> bool:
         return f'"{name}":' in self.base
@@ -50,7 +58,10 @@ class Shelf:
             rows = tx.execute(sa.select(copies).where(copies.c.link != "")).all()
             counted = tx.execute(sa.select(audit.c.link, sa.func.count()).group_by(audit.c.link)).all()
             return cls(
-                spots={(r.connection, r.key): Spot(r.link, f"{r.connection}:{r.entity}:{r.id}", r.base) for r in rows},
+                spots={
+                    (r.connection, r.key): Spot(r.link, f"{r.connection}:{r.entity}:{r.id}", r.updated, r.base)
+                    for r in rows
+                },
                 lengths={r[0]: r[1] for r in counted},
                 links={k.id: k for k in items.all_links(tx, SYNC)},
                 holds=journal.held(tx, SYNC),

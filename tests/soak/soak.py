@@ -166,26 +166,33 @@ class Soak:
         return self.shelf.links.get(spot.link) if spot is not None else None
 
     def _answer(self, edit: Edit) -> None:
+        """Say what became of an edit; one that is still to be read must still be there to be read."""
         name, thing = edit.spot.field, self.staff.things[edit.spot.thing]
-        if edit.undone():
-            self.ledger.close(edit, "undone")
-            return
         link = self.link_of(thing.name)
-        if link is not None and name in link.agreed:
-            spot = self.shelf.spots.get((edit.spot.at, thing.keys[edit.spot.at]))
-            fate = edit.fate(
-                said(name, link.agreed[name]), self.shelf.trails[link.id], spot.ref if spot is not None else ""
-            )
-            if fate is None and edit.joining and edit.now in {None, "none", "-"}:
-                fate = "what is empty gives way on a first link"
-            if fate is not None:
-                self.ledger.close(edit, fate)
-                return
+        spot = self.shelf.spots.get((edit.spot.at, thing.keys[edit.spot.at]))
+        stands = edit.stands(meaning(edit.spot.at, name, self.shown(thing, edit.spot.at)))
+        if stands and (spot is None or not spot.shows(edit.when)):
+            return
+        fate = self._fate(edit, link, spot.ref if spot is not None else "")
+        if fate is not None:
+            self.ledger.close(edit, fate)
+            return
         held = link is not None and any((h.link, h.field) == (link.id, name) for h in self.shelf.holds)
-        if held or edit.stands(meaning(edit.spot.at, name, self.shown(thing, edit.spot.at))):
+        if held or stands:
             return
         self.found_wrong(f"lost: {edit}; it says {self.shown(thing, edit.spot.at)}; {self.told(link, name)}")
         self.ledger.close(edit, "lost")
+
+    def _fate(self, edit: Edit, link: Link | None, ref: str) -> str | None:
+        name = edit.spot.field
+        if edit.undone():
+            return "undone"
+        if link is None or name not in link.agreed:
+            return None
+        fate = edit.fate(said(name, link.agreed[name]), self.shelf.trails[link.id], ref)
+        if fate is None and edit.joining and edit.now in {None, "none", "-"}:
+            return "what is empty gives way on a first link"
+        return fate
 
     def shown(self, thing: Thing, at: str) -> Mapping[str, object]:
         return self.company.boxes[at].show(thing.keys[at])

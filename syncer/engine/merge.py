@@ -479,7 +479,8 @@ def _merge_set(books: _Ledger, name: str, views: Sequence[View], at: Circumstanc
         return
     for view in views:
         _by_element(books, view, agreed)
-        _owe_elements(books, view, after, touched, joined=view.connection in joiners)
+        whole = view.connection in joiners or (bool(touched) and _is_vacant(view, after, at))
+        _owe_elements(books, view, after, touched, joined=whole)
         if view.edited or not view.based:
             books.rebase(view)
             _note_lost_elements(books, view, after)
@@ -506,6 +507,11 @@ def _by_element(books: _Ledger, view: View, agreed: frozenset[str]) -> None:
     if view.field in debts and debts[view.field] is None:
         value = sets.as_set(view.base if isinstance(view.base, frozenset) else view.value)
         books.owe(view.connection, view.field, sets.lacking(value, agreed, sets.union(value, agreed)))
+
+
+def _is_vacant(view: View, after: frozenset[str], at: Circumstances) -> bool:
+    """Say whether a tracker for one person holds none of those agreed: it can still say one of them."""
+    return at.readers[view.connection].single(view.field) and not sets.intersection(sets.as_set(view.value), after)
 
 
 def _owe_elements(books: _Ledger, view: View, after: frozenset[str], touched: frozenset[str], *, joined: bool) -> None:
@@ -559,13 +565,16 @@ def hold_id(link: str, name: str) -> str:
 
 
 def _keep_holding(books: _Ledger, name: str, hold: Hold, views: Sequence[View], at: Circumstances) -> None:
-    values = {v.connection: v.value for v in views}
+    """Keep what every copy says, also of those out of reach; let go where all came to mean the same."""
+    now = {v.connection: v.value for v in views}
+    away = {c: v for c, v in hold.values.items() if c in books.copies and c not in now}
     for view in views:
-        if all(at.readers[v.connection].agrees(v, view.value) for v in views):
+        alike = all(at.readers[v.connection].agrees(v, view.value) for v in views)
+        if alike and all(value == view.value for value in away.values()):
             origin = Origin(view.connection, view.copy.updated, since=view.copy.known_until)
             _agree(books, name, view.value, origin, "the copies came to mean the same", views, at)
             for one in views:
                 books.rebase(one)
                 books.acquit(one.connection, name)
             return
-    books.holds.append(replace(hold, values=values))
+    books.holds.append(replace(hold, values=away | now))

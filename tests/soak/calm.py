@@ -103,7 +103,7 @@ def _differences(soak: Soak, thing: Thing, link: Link) -> Iterator[str]:
 def _unheard(soak: Soak, thing: Thing, link: Link) -> Iterator[str]:
     held = {h.field for h in soak.shelf.holds if h.link == link.id}
     for name in link.agreed.keys() & set(FIELDS) - held:
-        for what in soak.ledger.unheard(thing.name, name, said(name, link.agreed[name])):
+        for what in soak.ledger.unheard(thing.name, name, said(name, link.agreed[name]), soak.shelf.trails[link.id]):
             yield f"{what}; {soak.told(link, name)}"
 
 

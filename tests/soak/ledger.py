@@ -13,6 +13,7 @@ from tests.soak.words import alike, tokens
 
 Entry = Mapping[str, Any]
 """A line of the audit trail."""
+TIMELESS = "the edits cannot be told apart in time"
 
 
 class Spot(NamedTuple):
@@ -123,8 +124,8 @@ class Ledger:
 
     # -- at the end -----------------------------------------------------------------------------
 
-    def unheard(self, thing: str, name: str, agreed: Value) -> Iterator[str]:
-        """Yield why *agreed* is not what people last said of a field."""
+    def unheard(self, thing: str, name: str, agreed: Value, entries: Sequence[Entry]) -> Iterator[str]:
+        """Yield why *agreed* is not what people last said of a field, as far as time tells what was last."""
         voiced = self.voiced.get((thing, name), [])
         if name == "body":
             if not _set(agreed) <= {w for _, _, v in voiced for w in _set(v)}:
@@ -140,7 +141,8 @@ class Ledger:
         if agreed not in [v for _, _, v in voiced]:
             yield f"{thing} {name} is {agreed!r}, which nobody said: {voiced}"
         seq, _, last = voiced[-1]
-        if self.fates.get(seq) in {"born", "agreed", "taken"} and agreed != last:
+        ruled = any(e["act"] == "overruled" and e["why"].startswith(TIMELESS) for e in entries if e["field"] == name)
+        if self.fates.get(seq) in {"born", "agreed", "taken"} and agreed != last and not ruled:
             yield f"{thing} {name}: the last word {last!r} ({self.fates[seq]}) gave way to {agreed!r}: {voiced}"
 
     def misruled(self) -> Iterator[str]:

@@ -229,7 +229,15 @@ def _decided(session: Session, batch: Batch, id_: str, result: Merged) -> Decide
     fresh, stale = _field_errors(session, batch, id_, (*result.errors, *planned.errors), before)
     due, gone = _due(session, batch, id_, planned.actions)
     said, found = talk(session, planned.link, before, batch.remarks)
+    # What is being put away is told nothing more.
+    said = [a for a in said if a.connection not in planned.link.ending]
     due_talk, _ = _due(session, batch, id_, said)
+    wished = {parked_id(id_, a.connection, a.thread or "") for a in said}
+    hushed = [
+        p.id
+        for p in batch.parked[id_]
+        if p.kind == "write" and p.field == "comments" and p.id not in wished and _connection_up(session, p)
+    ]
     up = session.readers()
     return Decided(
         link=planned.link,
@@ -241,7 +249,7 @@ def _decided(session: Session, batch: Batch, id_: str, result: Merged) -> Decide
         holds=list(result.holds),
         released=[h.id for name, h in batch.holds[id_].items() if name not in held],
         parked=fresh,
-        unparked=[*stale, *gone, *(p.id for p in batch.parked[id_] if p.kind == UNFORESEEN)],
+        unparked=[*stale, *gone, *hushed, *(p.id for p in batch.parked[id_] if p.kind == UNFORESEEN)],
         remarks=found,
     )
 

@@ -123,7 +123,9 @@ def _gone(link: Link) -> str:
 def closes(link: Link) -> bool:
     """Say whether the agreed status is our own answer to a copy's end."""
     origin = link.origin.get("status")
-    return origin is not None and origin.who == BURIAL and link.agreed.get("status") == "canceled"
+    if origin is None or not link.buried:
+        return False
+    return origin.who == BURIAL and link.agreed.get("status") == "canceled"
 
 
 def _settle_copy(

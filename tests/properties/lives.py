@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from syncer.engine.plan import BURIAL
 from syncer.links import Link
-from syncer.model import SET_FIELDS, Native, State
+from syncer.model import FIELDS, State
 from syncer.run import Report
 from tests.properties.books import Books, Look
 from tests.properties.promises import Promises
@@ -64,6 +65,8 @@ class Lives(Promises):
         self._restore(*data.draw(st.sampled_from(self.away()), "record"))
 
     def _restore(self, thing: str, at: str) -> None:
+        """What comes back is owed what it missed."""
+        self.stirred |= {Spot(thing, name, at) for name in FIELDS}
         self.b.clock.pass_(seconds=2)
         self.b.trackers[at].restore(self.copies(self.things[thing])[at].id)
 
@@ -77,6 +80,26 @@ class Lives(Promises):
         super().after_run(before, after, report)
         self._nothing_is_believed_that_no_tracker_said(before, after)
         self._only_as_on_gone_says(before)
+        self._only_once(before, after)
+        self._ends_to_come(after)
+
+    def _ends_to_come(self, after: Look) -> None:
+        """A deletion that no complete listing has shown yet gives reason to write when one does."""
+        for name in self.ended:
+            thing = self.things[name]
+            link = after.books.links.get(self.link(thing))
+            dead = {at for at, row in self.copies(thing).items() if row.state is State.GONE}
+            if self.b.rules.on_gone != "keep" and dead - (link.buried if link is not None else frozenset()):
+                self.stirred |= {Spot(name, "status", n) for n in self.names}
+
+    def _only_once(self, before: Look, after: Look) -> None:
+        """`on_gone` answers every end once: who opens the others again is not contradicted."""
+        for id_, link in after.books.links.items():
+            known = before.books.links.get(id_)
+            if known is None or link.agreed.get("status") == known.agreed.get("status"):
+                continue
+            if link.origin["status"].who == BURIAL:
+                assert link.buried - known.buried, f"closed once more: {link}"
 
     def _nothing_is_believed_that_no_tracker_said(self, before: Look, after: Look) -> None:
         for link, rows in after.books.rows.items():
@@ -124,11 +147,6 @@ class Lives(Promises):
     def answered(self, spot: Spot) -> bool:
         row = self.copies(self.things[spot.thing]).get(spot.at)
         return row is not None and row.state is State.HERE and super().answered(spot)
-
-    def says_what_was_agreed(self, link: Link, spot: Spot, native: Native) -> None:
-        # Finding 09: a copy that was away is not owed elements that changed meanwhile.
-        if spot.thing not in self.strayed or spot.field not in SET_FIELDS:
-            super().says_what_was_agreed(link, spot, native)
 
     def last_word_stands(self, thing: Thing, name: str, link: Link) -> None:
         if thing.name not in self.ended or name != "status":

@@ -62,17 +62,12 @@ class Births(World):
 class People(Births):
     """People change every field of every copy."""
 
-    @precondition(lambda self: self.things)
-    @rule(data=st.data())
-    def one_edit(self, data: st.DataObject) -> None:
-        self.change(data)
-
     def change(self, data: st.DataObject) -> None:
         thing, at = self.some_copy(data)
         self.change_field(data, thing, at, data.draw(st.sampled_from(FIELDS), "field"))
 
     @precondition(lambda self: self.things)
-    @rule(data=st.data(), times=st.integers(2, 6))
+    @rule(data=st.data(), times=st.integers(1, 6))
     def work(self, data: st.DataObject, times: int) -> None:
         """A busy day: some edits, here and there."""
         for _ in range(times):
@@ -82,6 +77,9 @@ class People(Births):
     @rule(data=st.data())
     def collide(self, data: st.DataObject) -> None:
         """People change one field of one item on all sides before the next poll."""
+        self.collision(data)
+
+    def collision(self, data: st.DataObject) -> None:
         thing = self.things[data.draw(st.sampled_from(sorted(self.things)), "thing")]
         name = data.draw(st.sampled_from(FIELDS), "field")
         for at in data.draw(st.permutations(self.names), "order"):
@@ -96,14 +94,33 @@ class People(Births):
             self.toggle(thing, at, "labels", self.label_at(at, label))
 
     @precondition(lambda self: self.things)
-    @rule(data=st.data(), call=st.sampled_from(["changes", "get", "create", "update"]), skip=st.integers(0, 3))
+    @rule(data=st.data(), label=st.sampled_from(LABELS))
+    def race_across_an_outage(self, data: st.DataObject, label: str) -> None:
+        """A label is put on or taken off while another side is away; then both sides turn it again."""
+        thing, at = self.some_copy(data)
+        away = data.draw(st.sampled_from([n for n in self.names if n != at]), "away")
+        self.toggle(thing, at, "labels", self.label_at(at, label))
+        self.b.trackers[away].down = True
+        self.run_once()
+        self.b.trackers[away].down = False
+        for side in (at, away):
+            self.toggle(thing, side, "labels", self.label_at(side, label))
+
+    @precondition(lambda self: self.things)
+    @rule(
+        data=st.data(), call=st.sampled_from(["update", "update", "create", "get", "changes"]), skip=st.integers(0, 2)
+    )
     def meanwhile(self, data: st.DataObject, call: str, skip: int) -> None:
-        """Somebody edits while the next run is at work: just before some call of it arrives."""
+        """Somebody edits a copy just before some call of a run arrives there, maybe the one that writes it."""
         thing, at = self.some_copy(data)
         name = data.draw(st.sampled_from(["title", "status", "labels", "due", "assignees"]), "field")
         now = self.drawn(data, thing, at, name)
         deed = Meanwhile("before", call, skip=skip, deed=lambda: self.make(thing, at, name, now))
-        self.b.trackers[data.draw(st.sampled_from(self.names), "called")].faults.append(deed)
+        self.b.trackers[at].faults.append(deed)
+        for _ in range(data.draw(st.integers(0, 2), "reasons to write")):
+            other = data.draw(st.sampled_from(sorted(self.copies(thing))), "other side")
+            self.change_field(data, thing, other, data.draw(st.sampled_from(FIELDS), "other field"))
+        self.run_once()
 
     # -- one field --------------------------------------------------------------------------------
 

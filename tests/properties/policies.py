@@ -74,6 +74,9 @@ class Policies(Promises):
         self.books = replace(self.books, holds={k: h for k, h in self.books.holds.items() if h.id != id_})
         thing = next(t.name for t in self.things.values() if self.link(t) == hold.link)
         self.stirred |= {Spot(thing, hold.field, n) for n in self.names}
+        chosen = hold.values[take]
+        for one in [("+", e) for e in folded(chosen)] if hold.field in SET_FIELDS else [chosen]:
+            self.wishes.voice(Spot(thing, hold.field, take), one)
 
     def quiet(self) -> Report | None:
         """People answer until nothing waits for them."""

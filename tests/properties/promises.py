@@ -91,9 +91,17 @@ class Promises(Answers):
             return
         have, want = (folded(sets.allowed(v, rule)) for v in (now, agreed))
         if mapper.single(name):
+            # One seat: somebody agreed on has it, unless people here left it empty.
             assert have <= want, f"{spot} has {have}, agreed is {want}"
+            left = any(at == spot.at and v[0] == "-" for _, at, v in self.signs(spot))
+            assert have or not want or left, f"{spot} is empty, agreed is {want}"
             return
         assert have == want, f"{spot} has {have}, agreed is {want}"
+
+    def signs(self, spot: Spot) -> list[tuple[int, str, tuple[str, str]]]:
+        """Return what was ever said of the elements of a set."""
+        said = self.wishes.voiced.get((spot.thing, spot.field), [])
+        return [(seq, at, v) for seq, at, v in said if isinstance(v, tuple)]
 
     # -- no lost edit ---------------------------------------------------------------------------
 
@@ -113,7 +121,7 @@ class Promises(Answers):
             elif name not in SET_FIELDS:
                 self.last_word_stands(thing, name, link)
             else:
-                added = {v[1] for _, _, v in said if isinstance(v, tuple) and v[0] == "+"}
+                added = {v[1] for _, _, v in self.signs(Spot(thing.name, name, "")) if v[0] == "+"}
                 assert folded(link.agreed.get(name)) <= added, f"{name} has an element that nobody added"
 
     def last_word_stands(self, thing: Thing, name: str, link: Link) -> None:

@@ -67,6 +67,9 @@ class Talk(Promises):
 
     @precondition(lambda self: self.standing())
     @rule(data=st.data())
+    def say_otherwise(self, data: st.DataObject) -> None:
+        self.reword(data)
+
     def reword(self, data: st.DataObject) -> None:
         remark = data.draw(st.sampled_from(self.standing()), "remark")
         self.number += 1
@@ -85,8 +88,14 @@ class Talk(Promises):
         (tracker.restrict if quietly else tracker.delete_comment)(remark.id)
 
     @precondition(lambda self: self.mirrored())
-    @rule(data=st.data(), deleted=st.booleans())
-    def touch_mirror(self, data: st.DataObject, *, deleted: bool) -> None:
+    @rule(data=st.data(), deleted=st.booleans(), answered=st.booleans())
+    def touch_mirror(self, data: st.DataObject, *, deleted: bool, answered: bool) -> None:
+        """A person edits or deletes a mirror; the author of what it mirrors may say something else then."""
+        self._touch(data, deleted=deleted)
+        if answered and self.standing():
+            self.reword(data)
+
+    def _touch(self, data: st.DataObject, *, deleted: bool) -> None:
         remark, at, mirror = data.draw(st.sampled_from(self.mirrored()), "mirror")
         self.b.clock.pass_(seconds=2)
         self.number += 1

@@ -248,6 +248,34 @@ def test_a_title_dropped_by_an_update_answered_without_a_body_does_not_come_back
     assert shown(b, records, "headline") == ["New"] * 2
 
 
+def one_seat(**options: Any) -> tuple[Board, list[str]]:
+    """Ann and Cyd everywhere but on b, which has one seat, and Ann on it; then Ann is taken off."""
+    b, records = linked(native={"who": ["u-ann"]}, options={"b": {"single_assignee": True, **options}})
+    edit(b, "a", records[0], who=["u-ann", "u-cyd"])
+    b.settle()
+    edit(b, "a", records[0], who=["u-cyd"])
+    return b, records
+
+
+def test_who_is_left_takes_the_one_seat_there_is() -> None:
+    b, records = one_seat()
+
+    b.settle()
+
+    assert shown(b, records, "who") == [["u-cyd"]] * 3
+
+
+@pytest.mark.parametrize("bare", [(), ("update",)])
+def test_taking_somebody_off_the_only_seat_is_written_once(bare: tuple[str, ...]) -> None:
+    b, _ = one_seat(bare=bare)
+    b.settle()
+    before = b.writes()
+
+    report = b.sync()
+
+    assert (report.outcome, b.writes()) == ("in_step", before)
+
+
 # -- 8: held --------------------------------------------------------------------------------------
 
 
@@ -303,6 +331,22 @@ def test_the_values_that_lose_when_a_hold_is_resolved_are_in_the_audit_trail(
     take(b, hold, "a")
     b.sync()
 
+    assert [e[:3] for e in entries(b, "overruled")] == [("title", "From b", "From a")]
+    assert shown(b, records, "headline") == ["From a"] * 3
+
+
+def test_a_value_of_a_connection_that_went_down_is_still_shown_and_audited_when_it_loses(
+    held: tuple[Board, list[str], str],
+) -> None:
+    b, records, hold = held
+    b.trackers["b"].down = True
+
+    report = b.sync(full=True)
+    take(b, hold, "a")
+    b.trackers["b"].down = False
+    b.settle()
+
+    assert dict(report.held[0].values) == {"a": "From a", "b": "From b", "c": "One"}
     assert [e[:3] for e in entries(b, "overruled")] == [("title", "From b", "From a")]
     assert shown(b, records, "headline") == ["From a"] * 3
 
@@ -543,6 +587,22 @@ def test_a_copy_that_comes_back_out_of_the_bin_gets_what_it_missed(on_gone: str,
     b.settle()
 
     assert (shown(b, records, "headline"), shown(b, records, "stage")) == (["New"] * 2, [stage] * 2)
+
+
+@pytest.mark.parametrize("away", ["archive", "hide", "move"])
+def test_a_label_added_while_a_copy_was_away_reaches_it_when_it_is_back(away: str) -> None:
+    b, records = linked("a", "b", native={"tags": ["x"]})
+    b.trackers["a"].add("Other")
+    b.sync()
+    getattr(b.trackers["b"], away)(records[1])
+    b.sync(full=True)
+    edit(b, "a", records[0], tags=["y"])
+    b.sync()
+    b.trackers["b"].restore(records[1])
+
+    b.settle()
+
+    assert shown(b, records, "tags") == [["y"]] * 2
 
 
 # -- 15: settle -----------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ class Lives(Promises):
                 state = self.b.trackers[at].row(row.copy.ref.id).state
                 if state is State.GONE and self.b.trackers[at].purges:
                     state = State.UNREACHABLE
-                if known is not None and row.copy.state is not known.copy.state:
+                told = known is not None and row.copy.state is not known.copy.state
+                if told and not self.b.trackers[at].lag:
                     assert row.copy.state is state, f"{row.copy.ref} is {state}, believed {row.copy.state}"
 
     def _only_as_on_gone_says(self, before: Look) -> None:

@@ -92,13 +92,10 @@ class Comments(Runs, Mishaps, Talk):
         }
 
 
-class Gone(Runs, People, Mishaps, Lives):
-    """Records deleted, archived, hidden, moved out and brought back, while their fields go on changing.
+class Gone(Runs, People, Mishaps, Talk, Lives):
+    """Records deleted, archived, hidden, moved out and brought back, while people edit and speak."""
 
-    Nobody speaks here: words for a copy archived meanwhile stay parked.
-    """
-
-    CALLS = (*Mishaps.CALLS, "archive")
+    CALLS = (*Mishaps.CALLS, "archive", "comment")
 
     def policies(self, data: st.DataObject) -> dict[str, Any]:
         return {"on_gone": data.draw(st.sampled_from(["keep", "close", "archive"]), "on_gone")}

@@ -605,6 +605,18 @@ def test_a_label_added_while_a_copy_was_away_reaches_it_when_it_is_back(away: st
     assert shown(b, records, "tags") == [["y"]] * 2
 
 
+def test_a_comment_for_a_copy_that_the_same_run_archives_parks_nothing() -> None:
+    b, records = linked(on_gone="archive")
+    b.trackers["a"].add("Other")
+    b.sync()
+    b.trackers["c"].say(records[2], "Words")
+    b.trackers["a"].remove(records[0])
+
+    b.sync(full=True)
+
+    assert b.settle().parked == ()
+
+
 # -- 15: settle -----------------------------------------------------------------------------------
 
 

@@ -68,7 +68,7 @@ class Answers(World):
                 fate = "sets unite"
             if fate is not None and not self._by_chance(spot, fate, report):
                 self.wishes.close((spot, element), self.runs, fate)
-                by_rule = fate not in {"agreed", "taken", "sets unite", "a person resolved it"}
+                by_rule = fate not in {"agreed", "taken", "sets unite", "a person resolved it", "resolved by a person"}
                 owner = self.b.rules.rule(spot.field).owner
                 # On the same element an add beats a remove: nothing but an owner takes an addition back.
                 assert not by_rule or mark.sign == "-" or owner not in {None, spot.at}, f"{spot} +{element}: {fate}"

@@ -158,14 +158,10 @@ class Staff:
         if change is None:
             return False
         mark, joining = self.noted(thing, at, name)
-        before = meaning(at, name, shown)
+        before, when = meaning(at, name, shown), self.clock.now
         box.edit(key, by=self.rng.choice(PERSONS), **change)
-        after = box.show(key)
-        when = self.clock.now
-        # What one change moves along with it (GitHub's label of a status) is part of the change.
-        return self.ledger.note(
-            Spot(thing.name, name, at), before, meaning(at, name, after), when, mark, joining=joining
-        )
+        now = meaning(at, name, box.show(key))
+        return self.ledger.note(Spot(thing.name, name, at), before, now, when, mark, joining=joining)
 
     def _drawn(self, thing: Thing, at: str, name: str, shown: Mapping[str, Any]) -> dict[str, Any] | None:
         match name:

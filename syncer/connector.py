@@ -112,7 +112,8 @@ class Place:
     model; a field without one is absent here. `words`: per worded field, every word the place has
     today (for coverage in `check`). `at_create`: the fields a create can carry; the rest follow as
     an update. `accounts`: people with the e-mails the tracker shows us. `lags`: listings may show the
-    past, so that a copy is read by id before it is written.
+    past, so that a copy is read by id before it is written. `remembers`: `history` tells every change
+    since a record was made, so that a value without one is the tracker's own default.
     """
 
     title: str
@@ -125,6 +126,7 @@ class Place:
     accounts: Sequence[Account] = ()
     entity: str = "issue"
     lags: bool = False
+    remembers: bool = False
 
 
 class Catalogue(Protocol):

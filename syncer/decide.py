@@ -40,6 +40,7 @@ class Batch:
     parked: dict[str, list[Parked]]
     remarks: dict[Ref, list[Remark]]
     times: dict[str, Histories] = field(default_factory=dict)
+    defaults: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
 
 
 async def decide(session: Session) -> list[Action]:
@@ -87,7 +88,7 @@ async def _merge_all(session: Session, batch: Batch) -> dict[str, Merged]:
             _park_unforeseen(session, batch, id_, error)
     unclear = {i: m.unclear for i, m in merged.items() if m.unclear}
     for id_, spots in unclear.items():
-        batch.times[id_] = await _histories(session, batch.rows[id_], spots)
+        batch.times[id_], batch.defaults[id_] = await _histories(session, batch.rows[id_], spots)
         merged[id_] = _merge_one(session, batch, batch.links[id_])
     return merged
 
@@ -104,6 +105,7 @@ def _merge_one(session: Session, batch: Batch, link: Link) -> Merged:
         digest=session.digest,
         times=batch.times.get(link.id, {}),
         single=frozenset(session.single),
+        defaults=batch.defaults.get(link.id, frozenset()),
     )
     return merge(link, copies, at)
 
@@ -170,8 +172,12 @@ def _closed(session: Session, link: Link, connections: Collection[str], gone: st
     )
 
 
-async def _histories(session: Session, rows: Mapping[str, Row], spots: frozenset[tuple[str, str]]) -> Histories:
-    """Ask each tracker in doubt when the fields were last changed; None where it cannot say."""
+async def _histories(
+    session: Session, rows: Mapping[str, Row], spots: frozenset[tuple[str, str]]
+) -> tuple[Histories, frozenset[tuple[str, str]]]:
+    """Ask each tracker in doubt when the fields were last changed; None where it cannot say. Return also
+    the fields that a tracker with a whole memory says were never changed."""
+    never: set[tuple[str, str]] = set()
     found: Histories = dict.fromkeys(spots)
     for connection in sorted({c for c, _ in spots}):
         live, row = session.lives.get(connection), rows.get(connection)
@@ -185,7 +191,9 @@ async def _histories(session: Session, rows: Mapping[str, Row], spots: frozenset
             continue
         for name in fields & known.keys():
             found[connection, name] = known[name]
-    return found
+        if live.place.remembers:
+            never |= {(connection, name) for name in fields - known.keys()}
+    return found, frozenset(never)
 
 
 # -- save ------------------------------------------------------------------------------------

@@ -183,7 +183,8 @@ async def _explained(
     doubtful = [f for f in unlanded if f == "status" or f in stands] if copy.updated > stamp else []
     known = await live.connector.history(Address(copy.ref, copy.key), frozenset(doubtful)) if doubtful else {}
     for name, last in known.items():
-        ours = last.who == live.place.me.id
+        # Trackers' histories name people by id or by name.
+        ours = last.who in {live.place.me.id, live.place.me.name}
         if name not in stands and ours and last.at >= intent.created - SKEW:
             base[name] = live.mapper.slice(name, copy.seen)  # a step on our way
         elif name in stands and not ours and last.at > stamp:

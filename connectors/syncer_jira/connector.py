@@ -65,6 +65,7 @@ class JiraConnector:
             accounts=facts.people,
             # Search, which is the only listing, lags by seconds to minutes (developer pages, search-and-reconcile).
             lags=True,
+            remembers=True,
         )
 
     async def close(self) -> None:

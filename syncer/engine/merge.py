@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from syncer.engine import conflict, sets
 from syncer.engine.conflict import Contender
@@ -16,6 +16,8 @@ from syncer.model import FIELDS, SET_FIELDS, TEXT_FIELDS, Absent, Delta, Edited,
 from syncer.text.merge import merge as merge_text
 
 FLAP_RUNS = 10
+SLACK = timedelta(seconds=5)
+"""How much later than the record's stamp a history may put the same change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Circumstances:
     """What a merge needs besides the link: rules, mappers, open holds, and the facts of this run.
 
     `times` holds the histories asked so far; a None says the tracker keeps none for that field.
-    `single`: the connections, also those away, that can hold no two assignees.
+    `single`: the connections, also those away, that can hold no two assignees. `defaults`: the
+    (connection, field) whose tracker says that nobody ever changed it.
     """
 
     rules: Rules
@@ -79,6 +82,7 @@ class Circumstances:
     digest: str
     times: Mapping[tuple[str, str], Edited | None] = field(default_factory=dict)
     single: frozenset[str] = frozenset()
+    defaults: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -166,7 +170,12 @@ def _merge_field(books: _Ledger, name: str, at: Circumstances) -> None:
         return
     if not _merge_edits(books, name, [v for v in views if v.edited], views, at):
         return
-    _join(books, name, [v for v in views if not v.based], views, at)
+    joiners = [v for v in views if not v.based]
+    # A copy of our own making, read late, says its tracker's defaults or a person's words: its history tells.
+    unasked = [v for v in joiners if _is_doubtful(v, books, at)]
+    books.unclear.update((v.connection, name) for v in unasked)
+    if not unasked:
+        _join(books, name, joiners, views, at)
 
 
 def _quiet(books: _Ledger, name: str, at: Circumstances) -> bool:
@@ -292,7 +301,7 @@ def _unpaid(books: _Ledger, name: str, edits: Sequence[View], at: Circumstances)
         return []
     earliest, latest, who = origin.since, origin.at, origin.who
     known = at.times.get((origin.connection, name))
-    if known is not None and (latest is None or known.at <= latest):
+    if known is not None and (latest is None or known.at <= latest + SLACK):
         earliest, latest = known.at, known.at
     exact = earliest == latest or origin.connection not in books.copies
     return [Contender(origin.connection, books.agreed.get(name), earliest, latest, who, settled=exact)]
@@ -423,12 +432,11 @@ def _join(books: _Ledger, name: str, joiners: Sequence[View], views: Sequence[Vi
     """Bring copies without a base into the agreement (rule 11)."""
     if not joiners:
         return
-    # What a copy of our own making says beyond what we sent is most likely its tracker's default.
-    speakers = [v for v in joiners if not empty(name, v.value) and not v.copy.made]
+    speakers = [v for v in joiners if not empty(name, v.value) and _speaks(v, at)]
     if name in books.agreed and not (empty(name, books.agreed[name]) and speakers):
         winner, because = None, "the item was agreed already"
     else:
-        speaking = [v for v in views if not v.copy.made]
+        speaking = [v for v in views if _speaks(v, at)]
         candidates = [v for v in speaking if not empty(name, v.value)] or [v for v in speaking if v in joiners]
         if not candidates:
             for view in joiners:
@@ -458,6 +466,16 @@ def _join(books: _Ledger, name: str, joiners: Sequence[View], views: Sequence[Vi
         books.owe(view.connection, name, None)
         if not empty(name, view.value):
             books.overruled.append(Overruled(name, view.connection, view.value, agreed, because))
+
+
+def _is_doubtful(view: View, books: _Ledger, at: Circumstances) -> bool:
+    spot = (view.connection, view.field)
+    said = not empty(view.field, view.value) and view.value != books.agreed.get(view.field)
+    return view.copy.made and said and spot not in at.times
+
+
+def _speaks(view: View, at: Circumstances) -> bool:
+    return not view.copy.made or (view.connection, view.field) not in at.defaults
 
 
 # -- sets ---------------------------------------------------------------------------------------

@@ -153,6 +153,8 @@ class Reader:
         """Say whether the copy means *value*, or says it as nearly as it can."""
         if view.now == value:
             return True
+        if view.field in SET_FIELDS and not self.single(view.field):
+            return sets.elements(view.now).keys() == sets.elements(value).keys()
         try:
             return self.mapper.satisfied(view.field, value, view.copy.seen)
         except (UnwritableError, WaitingError):

@@ -74,6 +74,7 @@ class MemoryConnector:
             at_create=frozenset(tracker.fields) - frozenset(tracker.late),
             accounts=tuple(tracker.people.values()),
             lags=bool(tracker.lag),
+            remembers=tracker.keeps_history,
         )
 
     def _words(self) -> Mapping[str, Sequence[Word]]:

@@ -475,7 +475,10 @@ def _is_doubtful(view: View, books: _Ledger, at: Circumstances) -> bool:
 
 
 def _speaks(view: View, at: Circumstances) -> bool:
-    return not view.copy.made or (view.connection, view.field) not in at.defaults
+    """Say whether somebody may have meant it: an empty field of a copy we made is nobody's word."""
+    if not view.copy.made:
+        return True
+    return not empty(view.field, view.value) and (view.connection, view.field) not in at.defaults
 
 
 # -- sets ---------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import pytest
 from syncer.engine.state import Limits
 from syncer.sdk.memory import Crash
 from syncer.sdk.memory_tracker import Fault
+from syncer.store import items
+from syncer.store.records import trail
 from tests.properties.board import Board, board
 
 
@@ -55,3 +57,15 @@ def test_a_set_held_for_flapping_stays_held_while_the_copies_differ() -> None:
     again = b.sync(full=True)
 
     assert [h.field for h in held.held] == [h.field for h in again.held] == ["labels"]
+
+
+def test_an_empty_field_of_a_copy_never_read_is_no_edit_in_the_trail() -> None:
+    b, record = made_and_died()
+    b.trackers["b"].edit(record, headline="Touched")
+
+    b.settle()
+
+    with b.store.read() as tx:
+        (link,) = items.all_links(tx, "s")
+        edits = {e["field"] for e in trail(tx, link.id) if e["act"] == "edit"}
+    assert edits.isdisjoint({"due", "estimate", "priority"})

@@ -301,3 +301,20 @@ def test_a_step_on_our_own_way_to_a_status_is_nobodys_edit() -> None:
 
     assert midway == "Doing"
     assert stages(b, "a", "b", "c") == ["Shipped"] * 3
+
+
+# -- the first listing -------------------------------------------------------------------------
+
+
+def test_nothing_is_created_before_every_connection_was_listed_once() -> None:
+    b = board()
+    b.trackers["c"].down = True
+    b.trackers["a"].add("One")
+
+    early = b.sync()
+    b.trackers["c"].down = False
+    b.trackers["c"].add("one")
+    late = b.sync()
+
+    assert (early.count("create"), [a.connection for a in late.actions]) == (0, ["b"])
+    assert {h.field for h in late.held} == {"maybe"}

@@ -77,8 +77,7 @@ def run(words: Sequence[str]) -> int:
 
     commands.register(app)
     as_json = "--json" in words
-    # Told to stop is told to stop: SIGTERM ends a command as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    _hear_stops()
     try:
         code = app(args=list(words), standalone_mode=False)
     except typer.Exit as stop:
@@ -99,6 +98,14 @@ def run(words: Sequence[str]) -> int:
         sys.stderr.close()
         return TROUBLE
     return code if isinstance(code, int) else IN_STEP
+
+
+def _hear_stops() -> None:
+    """Let SIGTERM end a command as Ctrl-C does."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script has started us in the background. With it ignored asyncio would not hear of SIGTERM either.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _advise(error: SyncerError, *, as_json: bool) -> int:

@@ -132,3 +132,20 @@ def test_a_run_told_to_stop_stops_and_the_next_finishes_without_a_duplicate(
     assert "Traceback" not in stopped.err
     assert next_run.code in {0, 1}, next_run.err
     assert_in_step(busy)
+
+
+def test_a_run_that_a_script_put_in_the_background_can_be_told_to_stop(busy: Office) -> None:
+    """There the shell has SIGINT ignored, and what we start inherits that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with door(busy.boxes["github"]) as held:
+            first = busy.start("sync")
+            assert held.reached.wait(PATIENCE)
+            first.send_signal(signal.SIGTERM)
+            stopped = ended(first)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until(lambda: busy.run("sync").code == 0)
+
+    assert (stopped.code, "Traceback" in stopped.err) == (INTERRUPTED, False), stopped
+    assert_in_step(busy)

@@ -147,6 +147,21 @@ class Meter(Protocol):
 
     def throttled(self, seconds: float, reason: str) -> None: ...
 
+    def budget(self, budget: Budget) -> None:
+        """Hear what the tracker says is left of a limit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a tracker's headers say of one limit: `remaining` of `limit` until `resets` (aware UTC, None
+    where it does not say). `unit` names what is counted: "requests", "points" ..."""
+
+    limit: int
+    remaining: int
+    resets: datetime | None
+    unit: str = "requests"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -270,4 +285,92 @@ class Plugin(Protocol):
 
     def connect(self, setting: Setting) -> Connector:
         """Make a connector; no I/O happens before `open`."""
+        ...
+
+
+# -- webhooks --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook request as it came: header names in lower case, the body to the byte. `at`: our clock."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where a delivery says that something changed: a record, or a comment (its native id) on it.
+
+    `at` is the tracker's stamp of the version it speaks of: who has read that version or a later one need
+    not look. None where it does not say, and for a deletion. A lead is never data to trust.
+    """
+
+    address: Address
+    comment: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a genuine delivery comes to. `id` is the tracker's own, the same when it is sent again.
+
+    No leads and not `look`: it is of no interest (a ping, another project). `look`: something changed
+    that no single record tells (a label renamed), so that a poll is due.
+    """
+
+    id: str
+    event: str
+    leads: Sequence[Lead] = ()
+    look: bool = False
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """A plugin that understands its tracker's webhooks. No I/O."""
+
+    def listen(
+        self,
+        delivery: Delivery,
+        *,
+        connection: str,
+        options: Any,  # noqa: ANN401 -- an instance of the plugin's own settings
+        secrets: Sequence[str],
+        window: float,
+    ) -> Heard:
+        """Verify a delivery over its raw bytes, in constant time, before anything of it is parsed; say where to look.
+
+        Any of *secrets* may have signed it. *window* is how old, in seconds, a delivery may be where its
+        signed part says when it was sent. Raises `DeliveryError` for whatever is not to be believed or
+        understood. Hostile bodies must not raise anything else.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as it is registered with the tracker."""
+
+    id: str
+    url: str
+    events: Sequence[str] = ()
+    active: bool = True
+
+
+@runtime_checkable
+class Hooks(Protocol):
+    """A connector that can register webhooks for its own place; plugins say so by the ability "hooks"."""
+
+    async def hooks(self) -> Sequence[Hook]:
+        """Return the webhooks of this place that we may see, whoever made them."""
+        ...
+
+    async def add_hook(self, url: str, secret: str) -> Hook:
+        """Register *url* for everything `listen` understands, signed with *secret*."""
+        ...
+
+    async def remove_hook(self, hook: Hook) -> None:
+        """Remove a webhook. One that is gone already is no error."""
         ...

@@ -143,6 +143,16 @@ class WaitingError(SyncerError):
     """The record a field refers to has no copy there yet: still owed."""
 
 
+class DeliveryError(SyncerError):
+    """A webhook delivery is refused. `reason` is one word for the log: unsigned, forged, stale, malformed,
+    oversized ...; nothing of the delivery is in it. `status` is what HTTP answers."""
+
+    def __init__(self, reason: str, *, status: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
 class UnsafePlanError(SyncerError):
     """A guard said no: exit 3, and the message says which flag lets it through."""
 

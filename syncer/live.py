@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from syncer.connector import Connector, Place
+from syncer.connector import Budget, Connector, Place
 from syncer.engine.state import Rules
 from syncer.engine.views import Reader
 from syncer.errors import ConnectorError
@@ -27,16 +27,23 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class RequestMeter:
-    """Counts one connection's requests and announces its waits."""
+    """Counts one connection's requests, announces its waits (`waited`: seconds in all), and keeps what the
+    tracker said last of the limit that is nearest."""
 
     connection: str
     requests: int = 0
+    waited: float = 0.0
+    left: Budget | None = None
 
     def request(self) -> None:
         self.requests += 1
 
     def throttled(self, seconds: float, reason: str) -> None:
+        self.waited += seconds
         log.warning("connection.throttled", connection=self.connection, seconds=round(seconds, 1), reason=reason)
+
+    def budget(self, budget: Budget) -> None:
+        self.left = budget
 
 
 @dataclass(slots=True)

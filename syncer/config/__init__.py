@@ -4,10 +4,14 @@ from syncer.config.connections import Connection, is_loopback, shipped_mapping
 from syncer.config.load import Config, find, load
 from syncer.config.references import resolve
 from syncer.config.settings import (
+    Alerts,
     Comments,
     Create,
+    Daemon,
     Disclose,
+    Keep,
     Limits,
+    Log,
     Policy,
     Store,
     Sync,
@@ -16,12 +20,16 @@ from syncer.config.settings import (
 )
 
 __all__ = [
+    "Alerts",
     "Comments",
     "Config",
     "Connection",
     "Create",
+    "Daemon",
     "Disclose",
+    "Keep",
     "Limits",
+    "Log",
     "Policy",
     "Store",
     "Sync",

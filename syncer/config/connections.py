@@ -26,7 +26,7 @@ from syncer.mapping.source import Source
 
 PluginLookup: TypeAlias = Callable[[str], Plugin]
 
-_OURS = ("connector", "mapping", "map", "where")
+_OURS = ("connector", "mapping", "map", "where", "webhook_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Connection:
     """One configured place. `options` is an instance of its plugin's own settings class.
 
     `references` are the secrets among the options, by option name. Until `unlocked`, such an option
-    holds its reference in place of the secret.
+    holds its reference in place of the secret. `hook_secrets`: any of them may have signed a webhook, the
+    first signs what `hooks install` registers.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Connection:
     mapping: Path | None = None
     map: Mapping[str, Any] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
+    hook_references: tuple[str, ...] = ()
+    hook_secrets: tuple[SecretStr, ...] = ()
 
 
 def connection(document: Document, base: Path, name: str, table: Mapping[str, Any], plugin: PluginLookup) -> Connection:
@@ -72,6 +75,7 @@ def connection(document: Document, base: Path, name: str, table: Mapping[str, An
         mapping=mapping,
         map=table.get("map", {}),
         references=found,
+        **_hook_secrets(document, at, table),
     )
 
 
@@ -116,6 +120,23 @@ def _references(
         check_reference(value, document, (*at, info.alias or option))
         found[option] = value
     return found
+
+
+def _hook_secrets(document: Document, at: tuple[str, ...], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the secrets that sign webhooks: references to be resolved, and what was written out for loopback."""
+    said, key = table.get("webhook_secret", []), (*at, "webhook_secret")
+    listed = [said] if isinstance(said, str) else said
+    if not isinstance(listed, list) or not all(isinstance(s, str) and s for s in listed):
+        raise document.error(key, "must be a reference, or a list of them.", 'Like "env:JIRA_WEBHOOK_SECRET".')
+    url = table.get("url")
+    sandboxed = isinstance(url, str) and is_loopback(url)
+    plain = [s for s in listed if sandboxed and not references.is_reference(s)]
+    for secret in plain:
+        hide(secret)
+    rest = [s for s in listed if s not in plain]
+    for reference in rest:
+        check_reference(reference, document, key)
+    return {"hook_references": tuple(rest), "hook_secrets": tuple(SecretStr(s) for s in plain)}
 
 
 def check_reference(said: str, document: Document, keys: tuple[str, ...]) -> None:

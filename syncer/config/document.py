@@ -65,6 +65,8 @@ class _Environment(
     """The sections that SYNCER_<SECTION>__<NAME>__<KEY> may override."""
 
     store: dict[str, Any] = {}
+    daemon: dict[str, Any] = {}
+    log: dict[str, Any] = {}
     connections: dict[str, Any] = {}
     people: dict[str, Any] = {}
     syncs: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from syncer.config import references
 from syncer.config.connections import Connection, PluginLookup, check_reference, connection
 from syncer.config.document import Document, document
 from syncer.config.faults import valid
-from syncer.config.settings import Store, Sync
+from syncer.config.settings import Daemon, Log, Store, Sync
 from syncer.errors import ConfigError
 from syncer.log import hide
 from syncer.mapping.source import choice
@@ -39,6 +39,8 @@ class Config:
     connections: Mapping[str, Connection]
     people: Mapping[str, Mapping[str, str]]
     syncs: Mapping[str, Sync]
+    daemon: Daemon
+    log: Log
     source: Document = field(repr=False)
 
     def unlocked(self, names: Collection[str] | None = None, *, environ: Mapping[str, str] | None = None) -> Config:
@@ -59,7 +61,20 @@ class Config:
             except ConfigError as error:
                 raise self.source.error(with_key, error.message, error.fix) from None
         options = connection.options.model_copy(update=secrets)
-        return dataclasses.replace(connection, options=options, references={})
+        hooks: list[SecretStr] = []
+        for reference in connection.hook_references:
+            try:
+                hooks.append(references.resolve(reference, base=self.base, environ=environ))
+            except ConfigError as error:
+                at = ("connections", connection.name, "webhook_secret")
+                raise self.source.error(at, error.message, error.fix) from None
+        return dataclasses.replace(
+            connection,
+            options=options,
+            references={},
+            hook_secrets=(*connection.hook_secrets, *hooks),
+            hook_references=(),
+        )
 
 
 def find(given: Path | None, *, environ: Mapping[str, str] | None = None, cwd: Path = Path()) -> Path:
@@ -103,6 +118,8 @@ def load(
         connections=connections,
         people=_people(merged, connections),
         syncs=_syncs(merged, connections),
+        daemon=_daemon(merged),
+        log=valid(Log, merged.table("log"), merged, ("log",)),
         source=merged,
     )
     return config.unlocked(environ=environ) if secrets else config
@@ -115,6 +132,13 @@ def _store(merged: Document, base: Path) -> Store:
     if secret := urlsplit(store.url).password:
         hide(secret)
     return store.model_copy(update={"url": _database(store.url, base, merged)})
+
+
+def _daemon(merged: Document) -> Daemon:
+    daemon = valid(Daemon, merged.table("daemon"), merged, ("daemon",))
+    if daemon.alerts.url is not None:
+        check_reference(daemon.alerts.url, merged, ("daemon", "alerts", "url"))
+    return daemon
 
 
 def _database(url: str, base: Path, merged: Document) -> str:

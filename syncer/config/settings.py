@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, NonNegativeInt, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    NonNegativeInt,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from syncer.mapping.schema import FIELD_NAMES, VALUES, is_field
 from syncer.mapping.source import choice
@@ -102,11 +113,87 @@ Rule: TypeAlias = Annotated[str, _preferring("newest", "ask")]
 FirstRule: TypeAlias = Annotated[str, _preferring("oldest", "ask")]
 
 
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
+class Keep(BaseModel, extra="forbid", frozen=True):
+    """How long things are remembered, in seconds: the rows of runs, delivery ids of webhooks, the audit
+    trail (None: for good)."""
+
+    runs: Seconds = 90 * 86_400.0
+    deliveries: Seconds = 7 * 86_400.0
+    audit: Seconds | None = None
+
+
 class Store(BaseModel, extra="forbid", frozen=True):
     """`key` is a reference to the markers' key; None means the file beside the database."""
 
     url: str = "sqlite:///syncer.db"
     key: str | None = None
+    keep: Keep = Keep()
+
+
+class Log(BaseModel, extra="forbid", frozen=True):
+    """How the daemon logs. `levels` are by part: the noun before the dot of an event ("hook", "action").
+    The command line's --log-format and --log-level come first."""
+
+    format: Literal["console", "json"] | None = None
+    level: Level | None = None
+    levels: Mapping[str, Level] = Field(default_factory=dict)
+    emails: bool = True
+
+
+class Alerts(BaseModel, extra="forbid", frozen=True):
+    """When a person is told: a sync out of step, or a connection away, for longer than `after`; again every
+    `repeat` while it lasts. `url` refers to an address that takes {"text": ...} (Slack's incoming webhooks do)."""
+
+    after: Seconds = 900.0
+    repeat: Seconds = 86_400.0
+    url: str | None = None
+
+
+class Daemon(BaseModel, extra="forbid", frozen=True):
+    """`listen` is host:port of webhooks, health and metrics, or "off"; `url` the address trackers reach it by.
+
+    `sweep` and `audit` are cron lines (in `timezone`, the machine's if None) of the daily full listing and
+    the daily audit. `grace`: seconds a run may go on after SIGTERM before it stops at its next safe point.
+    `jitter`: seconds a start may be late, None for a tenth of `every`, at most 10.
+    """
+
+    listen: str = "127.0.0.1:8722"
+    url: str | None = None
+    grace: Seconds = 30.0
+    jitter: Seconds | None = None
+    sweep: Annotated[str, BeforeValidator(lambda said: cron(str(said)))] = "17 3 * * *"
+    audit: Annotated[str, BeforeValidator(lambda said: cron(str(said)))] = "47 3 * * *"
+    timezone: str | None = None
+    replay_window: Seconds = 300.0
+    largest_delivery: int = Field(default=5_000_000, gt=0)
+    alerts: Alerts = Alerts()
+
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, listen: str) -> str:
+        host, _, port = listen.rpartition(":")
+        if listen != "off" and not (host and port.isdigit() and int(port) < 65_536):  # noqa: PLR2004 -- ports end there
+            raise ValueError(f'{listen!r} is not "host:port". Like "127.0.0.1:8722", or "off".')
+        return listen
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "https://x")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+            raise ValueError(f'{url!r} is not an address like "https://syncer.acme.example".')
+        return url.rstrip("/") if url else None
+
+    @field_validator("timezone")
+    @classmethod
+    def _a_zone(cls, zone: str | None) -> str | None:
+        try:
+            return ZoneInfo(zone).key if zone else None
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f'{zone!r} is no time zone. Like "Europe/Berlin".') from None
 
 
 class Where(BaseModel, extra="forbid", frozen=True):

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import tenacity
 
-from syncer.connector import Setting
+from syncer.connector import Budget, Setting
 from syncer.errors import (
     ConnectorError,
     CredentialsError,
@@ -42,6 +42,10 @@ BODY_SHOWN = 300
 
 
 def _nothing(_: httpx.Response) -> ConnectorError | None:
+    return None
+
+
+def _no_budget(_: httpx.Response) -> Budget | None:
     return None
 
 
@@ -96,13 +100,15 @@ class Http:
 
     `headers()` is awaited before every attempt, so a renewed token is used at once. `classify`
     lets a connector recognise its tracker's own refusals (GitHub's 403 limits, Linear's 400); it
-    may return a `ConnectorError` for any answer, or None for the common reading by status.
+    may return a `ConnectorError` for any answer, or None for the common reading by status. `budget`
+    reads what the tracker's headers say is left of the tightest of its limits.
     """
 
     setting: Setting
     base: str
     headers: Callable[[], Awaitable[Mapping[str, str]]]
     classify: Classify = _nothing
+    budget: Callable[[httpx.Response], Budget | None] = _no_budget
     timeout: float = 30.0
     _client: httpx.AsyncClient | None = field(default=None, init=False)
     _dates: tuple[datetime, datetime] | None = field(default=None, init=False)
@@ -219,6 +225,8 @@ class Http:
         except httpx.DecodingError:
             raise ProtocolError("an answer that cannot be decoded", connection=self.connection) from None
         self._note_date(response)
+        if (left := self.budget(response)) is not None:
+            self.setting.meter.budget(left)
         self._raise_for(response, ok)
         return response
 

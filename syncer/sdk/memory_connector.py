@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from syncer.connector import Meter, Place, Word
+from syncer.connector import Budget, Meter, Place, Word
 from syncer.errors import ConnectorError, CredentialsError, NotFoundError, RejectedError, UnavailableError
 from syncer.model import (
     FIELDS,
@@ -38,6 +38,8 @@ class _Uncounted:
     def request(self) -> None: ...
 
     def throttled(self, seconds: float, reason: str) -> None: ...
+
+    def budget(self, budget: Budget) -> None: ...
 
 
 @dataclass(slots=True)

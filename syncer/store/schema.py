@@ -189,6 +189,39 @@ texts = sa.Table(
 )
 """Long values of the audit trail, by the hash that stands for them in the chain: they can be erased."""
 
+leads = sa.Table(
+    "leads",
+    metadata,
+    _column("sync", _text, key=True),
+    _column("connection", _text, key=True),
+    _column("entity", _text, key=True),
+    _column("id", _text, key=True),
+    _column("comment", _text, key=True),
+    _column("key", _text),
+    _column("at", _text),
+    _column("noted", _text),
+)
+"""What webhooks said is worth a look, until a run has looked."""
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _column("connection", _text, key=True),
+    _column("id", _text, key=True),
+    _column("at", _text),
+    sa.Index("deliveries_by_age", "at"),
+)
+
+pulse = sa.Table(
+    "pulse",
+    metadata,
+    _column("sync", _text, key=True),
+    _column("name", _text, key=True),
+    _column("at", _text),
+    _column("doc", _text),
+)
+"""The newest of what the daemon knows of a sync, by name: its audit, its next run, what it has told people."""
+
 
 def _first(tx: sa.Connection) -> None:
     metadata.create_all(tx)
@@ -213,6 +246,11 @@ def _second(tx: sa.Connection) -> None:
         )
 
 
+def _third(tx: sa.Connection) -> None:
+    """What the daemon remembers: leads, deliveries, its pulse."""
+    metadata.create_all(tx)
+
+
 def _complete(tx: sa.Connection, table: sa.Table) -> None:
     """Add the columns and indexes that an older database lacks."""
     there = sa.inspect(tx)
@@ -228,5 +266,5 @@ def _complete(tx: sa.Connection, table: sa.Table) -> None:
             index.create(tx)
 
 
-MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_first, _second)
+MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = (_first, _second, _third)
 """Step n brings version n-1 to n. Forward only; never edited once released."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from syncer.connector import Connector, Place, Setting
+from syncer.connector import Budget, Connector, Place, Setting
 from syncer.model import (
     JSON,
     Address,
@@ -73,12 +73,16 @@ class Counter:
 
     requests: int = 0
     waits: list[tuple[float, str]] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
 
     def request(self) -> None:
         self.requests += 1
 
     def throttled(self, seconds: float, reason: str) -> None:
         self.waits.append((seconds, reason))
+
+    def budget(self, budget: Budget) -> None:
+        self.budgets.append(budget)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from syncer.connector import Connector, Place, Setting
+from syncer.connector import Budget, Connector, Place, Setting
 from syncer.model import JSON, Address, Comment, Draft, Missing, Page, Patch, Receipt, Record, client_id
 from syncer_jira import Jira
 from syncer_jira.sandbox import JiraSandbox
@@ -58,12 +58,16 @@ class Counter:
 
     requests: int = 0
     waits: list[tuple[float, str]] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
 
     def request(self) -> None:
         self.requests += 1
 
     def throttled(self, seconds: float, reason: str) -> None:
         self.waits.append((seconds, reason))
+
+    def budget(self, budget: Budget) -> None:
+        self.budgets.append(budget)
 
 
 @dataclass

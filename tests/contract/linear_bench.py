@@ -16,7 +16,7 @@ import httpx
 import pytest
 from graphql import GraphQLSchema, build_schema
 
-from syncer.connector import Connector, Place, Setting
+from syncer.connector import Budget, Connector, Place, Setting
 from syncer.model import JSON, Address, Comment, Draft, Page, Patch, Receipt, Record, client_id
 from syncer_linear import Linear
 from syncer_linear.sandbox import LinearSandbox
@@ -78,12 +78,16 @@ class Counter:
 
     requests: int = 0
     waits: list[tuple[float, str]] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
 
     def request(self) -> None:
         self.requests += 1
 
     def throttled(self, seconds: float, reason: str) -> None:
         self.waits.append((seconds, reason))
+
+    def budget(self, budget: Budget) -> None:
+        self.budgets.append(budget)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from syncer.connector import Budget
 from syncer.model import JSON
 
 START = datetime(2026, 11, 2, 15, 0, 30, 123_000, tzinfo=UTC)
@@ -46,9 +47,13 @@ class Counter:
 
     requests: int = 0
     waits: list[tuple[float, str]] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
 
     def request(self) -> None:
         self.requests += 1
 
     def throttled(self, seconds: float, reason: str) -> None:
         self.waits.append((seconds, reason))
+
+    def budget(self, budget: Budget) -> None:
+        self.budgets.append(budget)

@@ -81,7 +81,7 @@ async def apply(session: Session, live: Live, actions: Sequence[Action]) -> list
         chunk = actions[start : start + CHUNK]
         moved = await _refresh(session, live, chunk)
         for action in chunk:
-            if live.name in session.down or lost >= LOST_ANSWERS:
+            if live.name in session.down or lost >= LOST_ANSWERS or session.halted():
                 return ended
             if action.ref in moved:
                 continue

@@ -271,6 +271,16 @@ class Connector(Protocol):
         ...
 
 
+@runtime_checkable
+class Selects(Protocol):
+    """A connector with a `filter` that only its tracker can judge."""
+
+    async def within(self, refs: Sequence[Ref]) -> frozenset[Ref] | None:
+        """Return which of the records meet the filter, None where there is none. Where an index that lags is asked, a
+        record it does not show yet does not meet it."""
+        ...
+
+
 class Plugin(Protocol):
     """What the entry point names: one per tracker."""
 

@@ -49,6 +49,8 @@ async def decide(session: Session) -> list[Action]:
         ids = items.restless(tx, session.sync, session.digest)
     actions: list[Action] = []
     for batch_ids in items.batches(ids):
+        if session.halted():
+            break
         batch = _load(session, batch_ids)
         merged = await _merge_all(session, batch)
         actions += _save(session, batch, merged)

@@ -22,8 +22,8 @@ from syncer.links import Copy, Hold, Link, Parked
 from syncer.live import Session
 from syncer.log import redact
 from syncer.model import FIELDS, SET_FIELDS, Delta, Ref, State, Value, marker_link
+from syncer.opening import Request, Wiring, opened
 from syncer.report import plain, when
-from syncer.run import Request, Wiring, opened
 from syncer.store import Store, items, journal, records
 from syncer.store import encoding as code
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from syncer import remarks
+from syncer.connector import Selects
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy
 from syncer.live import Live, Session, together
-from syncer.model import Address, Missing, Page, Record, Ref, State, normal_title
-from syncer.store import items
+from syncer.model import IN_FILTER, Address, Missing, Native, Page, Record, Ref, State, normal_title
+from syncer.store import items, leads
 from syncer.store.items import Bookmark, Row
 
 log = structlog.get_logger()
@@ -40,6 +41,35 @@ async def fetch(session: Session, *, full: bool) -> None:
     await together(*(one(live) for live in session.up()))
 
 
+async def follow(session: Session) -> None:
+    """Look where webhooks said that something changed, and nowhere else; what could not be read is looked at
+    next time."""
+
+    async def one(live: Live) -> None:
+        try:
+            await _follow_one(session, live)
+        except ConnectorError as error:
+            session.lose(live.name, error)
+
+    with session.store.write() as tx:
+        leads.drop_known(tx, session.sync)
+    await together(*(one(live) for live in session.up()))
+
+
+async def _follow_one(session: Session, live: Live) -> None:
+    with session.store.read() as tx:
+        noted = [n for n in leads.pending(tx, session.sync) if n.connection == live.name]
+    if not noted:
+        return
+    addresses = {n.lead.address.ref: n.lead.address for n in noted}
+    await reread(session, live, list(addresses.values()))
+    await remarks.look(session, live, [n.lead.address.ref for n in noted if n.lead.comment is not None])
+    with session.store.write() as tx:
+        leads.follow(tx, session.sync, noted)
+    session.read += len(addresses)
+    log.info("leads.followed", connection=live.name, records=len(addresses))
+
+
 async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
     started = session.clock()
     with session.store.read() as tx:
@@ -61,6 +91,8 @@ async def _fetch_one(session: Session, live: Live, *, full: bool) -> None:
                 items.save_bookmark(tx, session.sync, live.name, saved)
         if doubtful:
             await reread(session, live, doubtful)
+        if session.halted():
+            return
     session.read += seen
     remarks.place(session, live)
     if cursor is None:
@@ -97,7 +129,7 @@ def _still_somewhere(session: Session, live: Live, absent: Sequence[Row]) -> boo
 
 async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> frozenset[Ref]:
     """Read records directly by id and take that for the truth; return those that had changed."""
-    answers = await live.connector.get(addresses)
+    answers = await _admitted(session, live, await live.connector.get(addresses))
     now = session.clock()
     changed: list[Row] = []
     stamped: list[Row] = []
@@ -117,6 +149,25 @@ async def reread(session: Session, live: Live, addresses: Sequence[Address]) -> 
         items.touch(tx, session.sync, live.name, same, now)
     session.direct.update(dict.fromkeys(answers, now))
     return frozenset(r.copy.ref for r in changed)
+
+
+async def _admitted(
+    session: Session, live: Live, answers: Mapping[Ref, Record | Missing]
+) -> Mapping[Ref, Record | Missing]:
+    """Say of records that are not linked whether they meet the connection's filter, as a listing does."""
+    if not isinstance(live.connector, Selects):
+        return answers
+    with session.store.read() as tx:
+        known = items.rows_by_ref(tx, session.sync, list(answers))
+    linked = {ref for ref, row in known.items() if row.link is not None}
+    free = [a for ref, a in answers.items() if isinstance(a, Record) and ref not in linked]
+    if not free:
+        return answers
+    inside = await live.connector.within([a.ref for a in free])
+    if inside is None:
+        return answers
+    marked = {a.ref: replace(a, fields={**a.fields, IN_FILTER: a.ref in inside}) for a in free}
+    return {**answers, **marked}
 
 
 def _judge_direct(session: Session, live: Live, old: Row | None, answer: Record | Missing, now: datetime) -> Row | None:
@@ -188,12 +239,17 @@ def _differs(old: Row, record: Record) -> bool:
     copy = old.copy
     return (
         copy.updated == UNREAD
-        or copy.seen != record.fields
+        or _judged(old, copy.seen) != _judged(old, record.fields)
         or copy.state is not record.state
         or (copy.key, copy.url) != (record.key, record.url)
         or old.record.synced_by != record.synced_by
         or (record.marker is not None and old.record.marker != record.marker)
     )
+
+
+def _judged(old: Row, fields: Native) -> Native:
+    """Return what counts of *fields*: the filter is about unlinked records alone, and not every reading tells."""
+    return fields if old.link is None else {name: said for name, said in fields.items() if name != IN_FILTER}
 
 
 def _row(live: Live, old: Row | None, record: Record, now: datetime) -> Row:

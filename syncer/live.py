@@ -139,6 +139,7 @@ class Session:
     failed: set[tuple[str, str]] = field(default_factory=set)
     allowed: frozenset[str] = frozenset()
     abilities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    halted: Callable[[], bool] = lambda: False
 
     def readers(self) -> dict[str, Reader]:
         return {name: live.reader for name, live in self.lives.items() if name not in self.down}

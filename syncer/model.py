@@ -33,6 +33,9 @@ Value: TypeAlias = str | float | frozenset[str] | None
 KINDS: Final = ("initiative", "epic", "feature", "story", "task", "bug", "subtask", "milestone", "cycle")
 STATUSES: Final = ("triage", "backlog", "planned", "started", "review", "done", "canceled")
 PRIORITIES: Final = ("none", "low", "medium", "high", "urgent")
+IN_FILTER: Final = "@in_filter"
+"""The native field that says whether a record meets its connection's `filter`; absent where there is none."""
+
 CLOSED: Final = frozenset({"done", "canceled"})
 
 SET_FIELDS: Final = frozenset({"labels", "assignees"})

@@ -25,8 +25,8 @@ from syncer.links import Link
 from syncer.live import Session
 from syncer.log import redact
 from syncer.model import Ref, State, client_id, link_id, marker_for, marker_link
+from syncer.opening import Request, Wiring, opened
 from syncer.report import when
-from syncer.run import Request, Wiring, opened
 from syncer.settle import settle
 from syncer.store import Store, items, records
 from syncer.store.items import Row

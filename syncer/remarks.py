@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -104,6 +104,24 @@ async def verify(session: Session, live: Live, page: Page) -> None:
         missing = [r for remarks in said.values() for r in remarks if not r.gone and r.comment.ref not in shown]
         missing += [r for r in threads.known(tx, session.sync, list(page.unsaid)).values() if not r.gone]
     await _confirm(session, live, missing)
+
+
+async def look(session: Session, live: Live, refs: Collection[Ref]) -> None:
+    """Read all that is said on linked records directly: what is new, reworded, or no longer there."""
+    if not session.rules.comments:
+        return
+    with session.store.read() as tx:
+        rows = items.rows_by_ref(tx, session.sync, sorted(set(refs)))
+        said = threads.of_items(tx, session.sync, list(rows))
+    for ref, row in rows.items():
+        if row.link is None or row.copy.state is not State.HERE:
+            continue
+        try:
+            present = await live.connector.comments(Address(ref, row.copy.key))
+        except NotFoundError:
+            continue  # the item itself is out of reach: its comments are not judged
+        known = [r for r in said.get(ref, []) if not r.gone]
+        _bury(session, ref, known, {c.ref: c for c in present})
 
 
 async def sweep(session: Session, live: Live, started: datetime) -> None:

@@ -2,90 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
+import sqlalchemy as sa
 import structlog
 
 from syncer.apply import apply
-from syncer.connector import Connector, Setting
+from syncer.connector import Budget
 from syncer.decide import decide
 from syncer.engine.guards import Guard, refusals
 from syncer.engine.plan import Action, ordered
-from syncer.engine.state import Rules
-from syncer.errors import ConfigError, ConnectorError, StoreError
-from syncer.intake import UNREAD, fetch, reread
+from syncer.errors import ConnectorError
+from syncer.intake import UNREAD, fetch, follow, reread
 from syncer.kinship import relate, without_namesakes
 from syncer.links import Hold, Parked
-from syncer.live import Directory, Live, RequestMeter, Session, digest_of, together
+from syncer.live import Live, Session, together
 from syncer.log import redact
-from syncer.mapping.mapper import Mapper
-from syncer.mapping.redaction import Redaction
-from syncer.mapping.schema import Tables
+from syncer.opening import Request, Wiring, opened
 from syncer.report import action_document, hold_document, parked_document, when
 from syncer.settle import settle, verify
-from syncer.store import Store, items, journal, records
-from syncer.store.journal import Shelf
+from syncer.store import Store, items, journal, pulse, records
 from syncer.store.lease import lease
 
 log = structlog.get_logger()
 
-SINGLE = "@single_assignee"
-EVER = 1e9
-"""Seconds: some facts do not grow old."""
+GOOD = frozenset({"in_step", "changed"})
 
 ROUNDS = 4
 """A round's writes may owe others (a status after a create, a child after its parent)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spoke:
-    """One connection of a sync, not yet open: how to connect, and its mapping."""
-
-    name: str
-    connect: Callable[[Setting], Connector]
-    options: object
-    tables: Tables
-    abilities: frozenset[str] = frozenset()
-    version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """One sync with all it needs, whoever configured it.
-
-    `redact` applies to texts for disclosed places; `file` is what a person wrote all this in.
-    """
-
-    rules: Rules
-    spokes: tuple[Spoke, ...]
-    people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    settle_wait: float = 60.0
-    redact: tuple[str, ...] = ()
-    file: str | None = None
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who asked for a run, and how: `full` lists everything again, `allow` lifts guards by name,
-    `only` limits it to actions a saved plan holds."""
-
-    trigger: str = "manual"
-    full: bool = False
-    allow: frozenset[str] = frozenset()
-    wait: float = 60.0
-    only: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did, or (a plan) would do. `down`: connections left out, and why."""
+    """What a run did, or (a plan) would do. `down`: connections left out, and why. `stopped`: it was told to
+    stop before it was done. `waited`: seconds each connection had to wait for its limits; `budgets`: what is left."""
 
     sync: str
     run: str
@@ -100,6 +52,9 @@ class Report:
     down: Mapping[str, ConnectorError]
     read: int
     requests: Mapping[str, int]
+    stopped: bool = False
+    waited: Mapping[str, float] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
 
     def count(self, do: str) -> int:
         return sum(1 for a in self.actions if a.do == do and a.state == "applied")
@@ -144,6 +99,8 @@ async def _perform(session: Session, request: Request, progress: Progress) -> tu
     await _look(session, request)
     done: list[Action] = []
     for round_ in range(ROUNDS):
+        if session.halted():
+            break
         if round_:
             await _read_new(session)
         actions = await _due(session, request)
@@ -168,7 +125,9 @@ async def _look(session: Session, request: Request) -> None:
         with session.store.write() as tx:
             items.disturb(tx, session.sync)
     await settle(session)
-    await fetch(session, full=request.full)
+    await follow(session)
+    if not request.leads:
+        await fetch(session, full=request.full)
     relate(session)
 
 
@@ -235,121 +194,12 @@ async def _apply(session: Session, actions: Sequence[Action], progress: Progress
             ended += await apply(session, live, part)
             count += len(part)
             progress("apply", count, total)
-            if live.name in session.down:
+            if live.name in session.down or session.halted():
                 break
         return ended
 
     results = await together(*(one(live) for live in session.up()))
     return [a for part in results for a in part]
-
-
-# -- opening ---------------------------------------------------------------------------------
-
-
-@contextlib.asynccontextmanager
-async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterator[Session]:
-    """Open every connection of a sync; one that fails is in `down`. Takes no lease, reads and writes nothing else."""
-    now = wiring.clock()
-    with store.read() as tx:
-        number = records.next_number(tx, wiring.rules.sync)
-        shelves = {s.name: Shelf.load(tx, s.name, now) for s in wiring.spokes}
-    directory = Directory(wiring.people, wiring.rules.sync, store)
-    session = Session(
-        sync=wiring.rules.sync,
-        run="R" + secrets.token_hex(6),
-        number=number,
-        rules=wiring.rules,
-        store=store,
-        lives={},
-        directory=directory,
-        digest=digest_of(wiring.rules, {s.name: f"{s.tables.digest} {s.version}" for s in wiring.spokes}),
-        settle_wait=wiring.settle_wait,
-        clock=wiring.clock,
-        allowed=request.allow,
-        abilities={s.name: s.abilities for s in wiring.spokes},
-    )
-    connectors: list[Connector] = []
-    try:
-        await together(*(_open(session, wiring, s, shelves[s.name], connectors) for s in wiring.spokes))
-        session.rules = _disclosed(session, wiring)
-        yield session
-    finally:
-        for connector in connectors:
-            with contextlib.suppress(ConnectorError):
-                await connector.close()
-        with contextlib.suppress(StoreError), store.write() as tx:
-            for shelf in shelves.values():
-                shelf.flush(tx)
-        structlog.contextvars.unbind_contextvars("run", "sync")
-
-
-async def _open(session: Session, wiring: Wiring, spoke: Spoke, shelf: Shelf, connectors: list[Connector]) -> None:
-    meter = RequestMeter(spoke.name)
-    setting = Setting(
-        connection=spoke.name,
-        options=spoke.options,
-        tables=spoke.tables.for_setting(),
-        catalogue=shelf,
-        meter=meter,
-        clock=wiring.clock,
-        sleep=wiring.sleep,
-    )
-    connector = spoke.connect(setting)
-    connectors.append(connector)
-    try:
-        place = await connector.open()
-    except ConnectorError as error:
-        error.connection = error.connection or spoke.name
-        session.lose(spoke.name, error)
-        if shelf.get(SINGLE, max_age=EVER) is True:
-            session.single.add(spoke.name)
-        session.unopened[spoke.name] = meter
-        return
-    session.directory.accounts[spoke.name] = list(place.accounts)
-    mapper = Mapper(
-        connection=spoke.name,
-        codecs=place.codecs,
-        tables=spoke.tables,
-        directory=session.directory,
-        words=place.words,
-        redact=_redactor(wiring, spoke.name),
-    )
-    _note_single(session, shelf, mapper)
-    session.lives[spoke.name] = Live(spoke.name, connector, place, spoke.tables, mapper, meter)
-
-
-def _note_single(session: Session, shelf: Shelf, mapper: Mapper) -> None:
-    """Remember what the connection can hold: while it is away, the others must merge as if it were there."""
-    now = mapper.single("assignees") or not mapper.has("assignees")
-    if shelf.get(SINGLE, max_age=EVER) is not now:
-        shelf.put(SINGLE, now)
-    if now:
-        session.single.add(mapper.connection)
-
-
-def _redactor(wiring: Wiring, connection: str) -> Redaction | None:
-    disclosure = wiring.rules.disclosure
-    if disclosure is None or connection not in disclosure.to or not wiring.redact:
-        return None
-    return Redaction.of(wiring.redact)
-
-
-def _disclosed(session: Session, wiring: Wiring) -> Rules:
-    """Refuse a sync from a private to a public place that nobody agreed to (never silently thinned)."""
-    rules = session.rules
-    public = frozenset(n for n, live in session.lives.items() if not live.place.private)
-    private = sorted(n for n, live in session.lives.items() if live.place.private)
-    told = rules.disclosure.to if rules.disclosure is not None else frozenset()
-    for name in sorted(public - told):
-        if private:
-            raise ConfigError(
-                f"{name} is public and {private[0]} is private: say what may be shown there.",
-                file=wiring.file,
-                key=f"syncs.{rules.sync}.disclose",
-                connection=name,
-                fix=f'Add disclose = {{ to = ["{name}"] }} to [syncs.{rules.sync}].',
-            )
-    return replace(rules, public=public)
 
 
 # -- the record of a run ---------------------------------------------------------------------
@@ -391,6 +241,9 @@ def _report(
         down=dict(session.down),
         read=session.read,
         requests={n: m.requests for n, m in sorted(meters.items())},
+        stopped=session.halted(),
+        waited={n: m.waited for n, m in sorted(meters.items()) if m.waited},
+        budgets={n: m.left for n, m in sorted(meters.items()) if m.left is not None},
     )
 
 
@@ -399,7 +252,7 @@ def _outcome(session: Session, actions: Sequence[Action], parked: Sequence[Parke
         return "refused"
     if len(session.down) == len(session.rules.connections):
         return "failed"
-    if session.down or parked or any(a.state == "failed" for a in actions):
+    if session.down or session.halted() or parked or any(a.state == "failed" for a in actions):
         return "partial"
     return "changed" if any(a.state == "applied" for a in actions) else "in_step"
 
@@ -416,9 +269,36 @@ def _finish(session: Session, report: Report) -> Report:
             finished=report.finished,
             doc=doc,
         )
+        _say_pulse(tx, report)
     counts = {k: v for k, v in tally_of(report).items() if k != "requests"}
     log.info("run.finished", outcome=report.outcome, **counts)
     return report
+
+
+def _say_pulse(tx: sa.Connection, report: Report) -> None:
+    """Tell other processes how the sync and its connections are."""
+    if report.outcome in GOOD:
+        pulse.say(tx, report.sync, "good", {"run": report.run}, report.finished)
+    for name in sorted(report.requests.keys() | report.down.keys()):
+        _, before = pulse.heard(tx, report.sync, f"connection/{name}") or (None, {})
+        down = redact(str(report.down[name])) if name in report.down else None
+        asked = report.requests.get(name, 0)
+        read = down is None and asked > 0
+        if down is None and not read:
+            continue  # nothing was asked of it: what was known last stands
+        left = report.budgets.get(name)
+        doc = {
+            "read_at": when(report.finished) if read else before.get("read_at"),
+            "down": down,
+            "since": (before.get("since") or when(report.finished)) if down else None,
+            "budget": budget_document(left) if left is not None else before.get("budget"),
+            "requests": asked,
+        }
+        pulse.say(tx, report.sync, f"connection/{name}", doc, report.finished)
+
+
+def budget_document(left: Budget) -> dict[str, object]:
+    return {"limit": left.limit, "remaining": left.remaining, "resets": when(left.resets), "unit": left.unit}
 
 
 def document(report: Report) -> dict[str, object]:
@@ -436,6 +316,9 @@ def document(report: Report) -> dict[str, object]:
         "parked": [parked_document(p) for p in report.parked],
         "guards": [guard_document(g) for g in report.guards],
         "down": {c: redact(str(e)) for c, e in sorted(report.down.items())},
+        "stopped": report.stopped,
+        "waited": {c: round(s, 1) for c, s in report.waited.items()},
+        "budgets": {c: budget_document(b) for c, b in report.budgets.items()},
     }
 
 

@@ -9,7 +9,7 @@ from syncer.config import Config, Sync, Where
 from syncer.config.references import resolve
 from syncer.engine.state import Disclosure, FieldRule, Limits, Rules, Scope
 from syncer.errors import ConfigError
-from syncer.run import Spoke, Wiring
+from syncer.opening import Spoke, Wiring
 from syncer.store import Store
 
 

@@ -25,7 +25,7 @@ from syncer.model import (
 )
 from syncer_jira import archive as shelf
 from syncer_jira import checks, jql, records, writes
-from syncer_jira.api import MARK, Api, Object
+from syncer_jira.api import MARK, PAGE, Api, Object
 from syncer_jira.codecs import codecs, words
 from syncer_jira.facts import Facts, Surveyor
 from syncer_jira.feed import Feed
@@ -93,6 +93,20 @@ class JiraConnector:
     async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
         """Read records by id, and tell apart deleted, moved, archived and not to be seen (see `lookup`)."""
         return await Lookup(self._api, self._facts()).read(addresses)
+
+    async def within(self, refs: Sequence[Ref]) -> frozenset[Ref] | None:
+        """Return which issues meet the filter, as far as the search index shows them yet."""
+        condition = self._api.options.filter
+        if condition is None:
+            return None
+        found: set[Ref] = set()
+        # Ids are numbers in JQL: what is none is no issue of Jira's.
+        ids = [r.id for r in refs if r.id.isascii() and r.id.isdigit()]
+        for start in range(0, len(ids), PAGE):
+            query = jql.among(ids[start : start + PAGE], condition)
+            async for issues, _ in self._api.search(query, ["id"]):
+                found.update(Ref(self.setting.connection, "issue", str(i.get("id"))) for i in issues)
+        return frozenset(found)
 
     def _record(self, issue: Object) -> Record:
         return records.record(issue, self._facts(), self.setting.connection)

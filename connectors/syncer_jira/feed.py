@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from syncer.errors import NotFoundError, ProtocolError
-from syncer.model import Comment, Page, Record
+from syncer.model import IN_FILTER, Comment, Page, Record
 from syncer_jira import jql, records
 from syncer_jira.api import MARK, Api, Object
 from syncer_jira.facts import Facts
 from syncer_jira.talk import whole_list
-
-IN_FILTER = "@in_filter"
-"""The native field that says whether a record meets the connection's `filter`."""
 
 
 @dataclass(frozen=True, slots=True)

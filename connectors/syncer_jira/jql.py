@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,6 +54,11 @@ def changed(project: str, since: datetime | None, zone: str | None, condition: s
     if since is not None:
         clauses.append(f"updated >= {quoted(literal(since - OVERLAP, zone))}")
     return f"{' AND '.join(clauses)} {_ORDER}"
+
+
+def among(ids: Iterable[str], condition: str) -> str:
+    """Return the query for those of the issues *ids* that meet *condition*."""
+    return f"id in ({', '.join(sorted(ids))}) AND ({condition}) ORDER BY id ASC"
 
 
 def created(project: str, since: datetime, zone: str | None) -> str:

@@ -16,7 +16,7 @@ from syncer.kinship import WAITING, birth, values_of
 from syncer.links import Copy, Link
 from syncer.live import Session
 from syncer.model import Address, Ref, State, link_id
-from syncer.run import Request, Wiring, opened
+from syncer.opening import Request, Wiring, opened
 from syncer.settle import settle
 from syncer.store import Store, items, journal
 from syncer.store.items import Row

@@ -13,7 +13,7 @@ from syncer.intake import fetch
 from syncer.kinship import author_names, relate, values_of
 from syncer.live import Live, Session
 from syncer.model import JSON, Absent, State, Value, fold
-from syncer.run import Request, Wiring, opened
+from syncer.opening import Request, Wiring, opened
 from syncer.settle import settle
 from syncer.store import Store, items, journal
 from syncer.store.items import Row

@@ -53,7 +53,7 @@ def adopt(
 def _propose(ctx: typer.Context, name: str | None, out: Path | None, wait: float, *, as_json: bool) -> int:
     from syncer.adoption import propose
     from syncer.cli.adopt_file import refuse_existing, save, written
-    from syncer.run import Request
+    from syncer.opening import Request
     from syncer.wiring import wire
 
     config = opened.config_of(ctx)
@@ -110,7 +110,7 @@ def _summary(offer: Offer, out: Path | None) -> str:
 def _apply(ctx: typer.Context, name: str | None, path: Path, wait: float, *, as_json: bool) -> int:
     from syncer.adoption import join
     from syncer.cli.adopt_file import Reviewed
-    from syncer.run import Request
+    from syncer.opening import Request
     from syncer.wiring import wire
 
     config = opened.config_of(ctx)

@@ -38,8 +38,8 @@ def link(
 ) -> int:
     """Make records one item. Writes nothing to a tracker: the next run merges them."""
     from syncer.adoption import Wish, join
+    from syncer.opening import Request
     from syncer.report import link_document
-    from syncer.run import Request
     from syncer.wiring import wire
 
     config = opened.config_of(ctx)

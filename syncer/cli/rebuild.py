@@ -40,8 +40,9 @@ def rebuild(
     Writes nothing to a tracker. Exit 0: nothing to look at; 3: look before the next run; 1: a connection is down.
     """
     from syncer.cli.adopt_file import Reviewed
+    from syncer.opening import Request
     from syncer.rebuilding import rebuild as run_rebuild
-    from syncer.run import Request, plan
+    from syncer.run import plan
     from syncer.wiring import wire
 
     config = opened.config_of(ctx)

@@ -43,7 +43,8 @@ def plan(
     as_json: AsJson = False,
 ) -> int:
     """Show what a run would do and why. Writes nothing. Exit 0: nothing to do; 3: something to do."""
-    from syncer.run import Request, fingerprint
+    from syncer.opening import Request
+    from syncer.run import fingerprint
     from syncer.run import plan as run_plan
     from syncer.telling import tell_report
     from syncer.wiring import wire
@@ -76,7 +77,8 @@ def sync(
     as_json: AsJson = False,
 ) -> int:
     """Run one sync now."""
-    from syncer.run import Request, document
+    from syncer.opening import Request
+    from syncer.run import document
     from syncer.run import sync as run_sync
     from syncer.telling import tell_report
     from syncer.wiring import wire

@@ -34,7 +34,7 @@ def undo(
 
     Exit 0: all put back; 3: some left because somebody edited since; 1: a tracker could not be written.
     """
-    from syncer.run import Request
+    from syncer.opening import Request
     from syncer.undoing import document
     from syncer.undoing import undo as run_undo
     from syncer.wiring import wire

@@ -14,8 +14,9 @@ from pathlib import Path
 from syncer import plugins
 from syncer.config import load
 from syncer.demo.backlog import GITHUB, JIRA, LINEAR, Entry
+from syncer.opening import Request
 from syncer.output import say, short
-from syncer.run import Report, Request, plan, sync
+from syncer.run import Report, plan, sync
 from syncer.sdk.sandbox import Sandbox, serve
 from syncer.store import Store, items
 from syncer.telling import summary, tell_action, tell_hold, tell_parked

@@ -8,7 +8,7 @@ from typing import Literal
 
 from syncer.engine import sets
 from syncer.engine.state import Rules, Scope
-from syncer.model import ABSENT, Absent, Record, Ref, State, Value
+from syncer.model import ABSENT, IN_FILTER, Absent, Record, Ref, State, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def out_of_scope(
     record: Record, values: Mapping[str, Value | Absent], scope: Scope, author: frozenset[str]
 ) -> str | None:
     """Return why *record* may not be linked or copied by itself, None where it may."""
-    if record.fields.get("@in_filter") is False:
+    if record.fields.get(IN_FILTER) is False:
         return "the connection's filter leaves it out"
     for name in ("kind", "status", "priority"):
         wanted = getattr(scope, name)

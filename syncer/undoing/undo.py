@@ -12,8 +12,9 @@ import structlog
 from syncer.engine.plan import Action
 from syncer.errors import ConfigError
 from syncer.live import Session
+from syncer.opening import Request, Wiring, opened
 from syncer.report import when
-from syncer.run import Report, Request, Wiring, opened
+from syncer.run import Report
 from syncer.run import document as run_document
 from syncer.settle import settle
 from syncer.store import Store, items, journal, records

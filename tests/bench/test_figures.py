@@ -23,7 +23,8 @@ from syncer.mapping.load import Layer
 from syncer.mapping.load import load as load_mapping
 from syncer.mapping.mapper import Mapper
 from syncer.model import Account, Ref
-from syncer.run import Report, Request, sync
+from syncer.opening import Request
+from syncer.run import Report, sync
 from syncer.sdk.memory import PEOPLE, STATUSES, table
 from syncer.sdk.memory_dialect import codecs
 from syncer.text import canonical

@@ -14,7 +14,8 @@ from syncer.mapping.load import Layer, load
 from syncer.mapping.mapper import Mapper
 from syncer.mapping.schema import Tables
 from syncer.model import FIELDS, Address, Draft, Native, Patch, Receipt, Value
-from syncer.run import Report, Request, Spoke, Wiring, plan, sync
+from syncer.opening import Request, Spoke, Wiring
+from syncer.run import Report, plan, sync
 from syncer.sdk.memory import MemoryConnector, Paging, Tracker, table
 from syncer.sdk.memory_dialect import codecs
 from syncer.store import items

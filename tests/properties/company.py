@@ -22,7 +22,8 @@ import httpx
 from syncer import plugins
 from syncer.config import load
 from syncer.connector import Connector, Setting
-from syncer.run import Report, Request, Spoke, Wiring, sync
+from syncer.opening import Request, Spoke, Wiring
+from syncer.run import Report, sync
 from syncer.sdk.sandbox import Call, Fault, Sandbox
 from syncer.store import Store
 from syncer.wiring import wire

@@ -16,7 +16,7 @@ from syncer.adoption import Joined, Offer, Parted, Spot, Wish, join, part, propo
 from syncer.engine.state import Disclosure, Scope
 from syncer.errors import ConfigError, UnavailableError
 from syncer.model import Ref
-from syncer.run import Request
+from syncer.opening import Request
 from syncer.sdk.memory import Crash
 from syncer.sdk.memory_tracker import Fault
 from syncer.store import items, journal

@@ -11,7 +11,7 @@ import pytest
 
 from syncer.connector import Setting
 from syncer.model import Address, Native, Page, Patch, Receipt, Record
-from syncer.run import Spoke
+from syncer.opening import Spoke
 from syncer.sdk.memory import MemoryConnector
 from tests.properties.board import Board, board
 

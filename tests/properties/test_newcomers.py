@@ -10,7 +10,7 @@ import pytest
 from syncer.connector import Place, Plain, Setting
 from syncer.engine.state import FieldRule, Limits, Scope
 from syncer.model import Native
-from syncer.run import Spoke
+from syncer.opening import Spoke
 from syncer.sdk.memory import Crash, MemoryConnector, MemoryPlugin
 from syncer.sdk.memory_tracker import Fault
 from syncer.store import Store

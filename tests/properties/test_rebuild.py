@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from syncer.opening import Request
 from syncer.rebuilding import Rebuilt, rebuild
-from syncer.run import Request
 from syncer.store import items, records
 from tests.properties.board import Board, board
 from tests.properties.mortal import MortalStore

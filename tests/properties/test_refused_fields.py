@@ -10,7 +10,7 @@ import pytest
 from syncer.connector import Setting
 from syncer.errors import RejectedError
 from syncer.model import Address, Draft, Native, Patch, Receipt
-from syncer.run import Spoke
+from syncer.opening import Spoke
 from syncer.sdk.memory import MemoryConnector
 from tests.properties.board import Board, board
 

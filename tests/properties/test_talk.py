@@ -10,7 +10,7 @@ import pytest
 
 from syncer.connector import Setting
 from syncer.model import Page
-from syncer.run import Spoke
+from syncer.opening import Spoke
 from syncer.sdk.memory import Crash, MemoryConnector
 from syncer.sdk.memory_tracker import Fault, FaultKind
 from tests.properties.board import Board, board

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from syncer.engine.state import FieldRule
 from syncer.errors import ConfigError
-from syncer.run import Request
+from syncer.opening import Request
 from syncer.sdk.memory import Crash
 from syncer.sdk.memory_tracker import Fault
 from syncer.store import records

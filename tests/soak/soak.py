@@ -15,7 +15,8 @@ from typing import Any
 
 from syncer.config import load
 from syncer.links import Link
-from syncer.run import Report, Request, sync
+from syncer.opening import Request
+from syncer.run import Report, sync
 from syncer.store import Store
 from syncer.wiring import rules_of
 from tests.properties.company import KEY, Company, company

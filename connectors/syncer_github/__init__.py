@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from syncer.connector import Connector, Setting
+from syncer.connector import Connector, Delivery, Heard, Setting
 from syncer_github.connector import GitHubConnector
+from syncer_github.hooks import listen
 from syncer_github.settings import GitHubSettings
 
 
@@ -22,10 +24,24 @@ class GitHub:
 
     def connect(self, setting: Setting) -> Connector:
         """Make a connector; nothing is asked of GitHub before `open`."""
-        options = setting.options
-        if not isinstance(options, GitHubSettings):
-            options = GitHubSettings.model_validate(options)
-        return GitHubConnector(setting, options)
+        return GitHubConnector(setting, _settings(setting.options))
+
+    def listen(
+        self,
+        delivery: Delivery,
+        *,
+        connection: str,
+        options: Any,  # noqa: ANN401 -- as the protocol has it
+        secrets: Sequence[str],
+        window: float,
+    ) -> Heard:
+        """Verify a delivery and say where to look: `syncer.connector.Listens`."""
+        del window  # GitHub signs no time
+        return listen(delivery, connection, _settings(options), secrets)
+
+
+def _settings(options: Any) -> GitHubSettings:  # noqa: ANN401 -- a table of the config, or what was made of it
+    return options if isinstance(options, GitHubSettings) else GitHubSettings.model_validate(options)
 
 
 __all__ = ["GitHub"]

@@ -11,6 +11,7 @@ import httpx
 from syncer.connector import Setting
 from syncer.errors import ConnectorError, ProtocolError
 from syncer.sdk.http import Http
+from syncer_github.budget import Budgets
 from syncer_github.limits import refusal
 from syncer_github.settings import GitHubSettings
 
@@ -31,7 +32,8 @@ class Api:
     def __init__(self, setting: Setting, options: GitHubSettings) -> None:
         self._token = options.token
         self._setting = setting
-        self.http = Http(setting, options.url, headers=self._headers, classify=self._classify)
+        budget = Budgets(setting.clock).read
+        self.http = Http(setting, options.url, headers=self._headers, classify=self._classify, budget=budget)
 
     async def _headers(self) -> Mapping[str, str]:
         return {

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncer.model import FIELDS
 from syncer_linear.connector import LinearConnector
+from syncer_linear.hooks import listen
 from syncer_linear.settings import LinearSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import BaseModel
 
-    from syncer.connector import Connector, Setting
+    from syncer.connector import Connector, Delivery, Heard, Setting
 
 __all__ = ["Linear", "LinearConnector", "LinearSettings"]
 
@@ -21,9 +24,20 @@ class Linear:
 
     name: ClassVar[str] = "linear"
     version: ClassVar[str] = "0.1.0"
-    abilities: ClassVar[frozenset[str]] = frozenset({"archive", "comments", "history", "parent", "private"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"archive", "comments", "history", "hooks", "parent", "private"})
     settings: ClassVar[type[BaseModel]] = LinearSettings
     fields: ClassVar[frozenset[str]] = frozenset(FIELDS)
 
     def connect(self, setting: Setting) -> Connector:
         return LinearConnector.of(setting)
+
+    def listen(
+        self,
+        delivery: Delivery,
+        *,
+        connection: str,
+        options: Any,  # noqa: ANN401 -- an instance of LinearSettings
+        secrets: Sequence[str],
+        window: float,
+    ) -> Heard:
+        return listen(delivery, connection=connection, team=options.team, secrets=secrets, window=window)

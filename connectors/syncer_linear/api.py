@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from syncer.connector import Setting
 from syncer.errors import ProtocolError
 from syncer.sdk.http import Http
+from syncer_linear.budgets import budget
 from syncer_linear.operations import LARGEST_PAGE, Operation
 from syncer_linear.refusals import refusal
 
@@ -41,6 +42,7 @@ class Api:
                 setting.options.url,
                 headers,
                 classify=lambda response: refusal(response, setting.clock()),
+                budget=budget,
             )
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from syncer.connector import Place, Setting
+from syncer.connector import Hook, Place, Setting
 from syncer.errors import (
     ConnectorError,
     CredentialsError,
@@ -51,6 +51,7 @@ from syncer_linear.operations import (
 )
 from syncer_linear.records import Reader, deleted, edits
 from syncer_linear.refusals import ConflictError, ForbiddenError
+from syncer_linear.subscriptions import Subscriptions
 from syncer_linear.writes import issue_input
 
 HISTORY_PAGE = 50
@@ -241,6 +242,16 @@ class LinearConnector:
             variables["after"] = after
         return edits(entries, fields)
 
+    async def hooks(self) -> Sequence[Hook]:
+        return await (await self._subscriptions()).all()
+
+    async def add_hook(self, url: str, secret: str) -> Hook:
+        """Register *url*; where it has a webhook for our team already, that one gets our secret and kinds."""
+        return await (await self._subscriptions()).add(url, secret)
+
+    async def remove_hook(self, hook: Hook) -> None:
+        await (await self._subscriptions()).remove(hook)
+
     async def close(self) -> None:
         await self.api.http.close()
 
@@ -259,6 +270,9 @@ class LinearConnector:
                 yield page
         except (NotFoundError, ForbiddenError) as error:
             raise self._shut_out() from error
+
+    async def _subscriptions(self) -> Subscriptions:
+        return Subscriptions(self.api, self.setting.connection, (await self.catalog.team()).id)
 
     async def _talk(self) -> Comments:
         return Comments(self.api, await self._reading())

@@ -239,6 +239,44 @@ LABEL_CREATE = Operation(
 }""",
 )
 
+_HOOK = "id url enabled resourceTypes allPublicTeams team { id }"
+
+WEBHOOKS = Operation(
+    "Webhooks",
+    "webhooks",
+    f"""query Webhooks($first: Int!, $after: String) {{
+  webhooks(first: $first, after: $after) {{
+    nodes {{ {_HOOK} }}
+    {_PAGE}
+  }}
+}}""",
+)
+"""Never with `secret`: nobody needs to read it."""
+
+WEBHOOK_CREATE = Operation(
+    "WebhookCreate",
+    "webhookCreate",
+    f"""mutation WebhookCreate($input: WebhookCreateInput!) {{
+  webhookCreate(input: $input) {{ success webhook {{ {_HOOK} }} }}
+}}""",
+)
+
+WEBHOOK_UPDATE = Operation(
+    "WebhookUpdate",
+    "webhookUpdate",
+    f"""mutation WebhookUpdate($id: String!, $input: WebhookUpdateInput!) {{
+  webhookUpdate(id: $id, input: $input) {{ success webhook {{ {_HOOK} }} }}
+}}""",
+)
+
+WEBHOOK_DELETE = Operation(
+    "WebhookDelete",
+    "webhookDelete",
+    """mutation WebhookDelete($id: String!) {
+  webhookDelete(id: $id) { success }
+}""",
+)
+
 ALL = (
     PREFLIGHT,
     TEAMS,
@@ -259,4 +297,8 @@ ALL = (
     COMMENT_UPDATE,
     COMMENT_DELETE,
     LABEL_CREATE,
+    WEBHOOKS,
+    WEBHOOK_CREATE,
+    WEBHOOK_UPDATE,
+    WEBHOOK_DELETE,
 )

@@ -20,6 +20,7 @@ from syncer.errors import (
     UnavailableError,
 )
 from syncer.sdk.http import retry_after
+from syncer_linear.budgets import number
 
 BUDGETS = ("requests", "complexity", "endpoint-requests")
 HOUR = 3600.0
@@ -108,10 +109,10 @@ def _wait(response: httpx.Response, now: datetime) -> float | None:
     if told is not None:
         return told
     spent = [
-        response.headers.get(f"x-ratelimit-{budget}-reset", "")
-        for budget in BUDGETS
-        if response.headers.get(f"x-ratelimit-{budget}-remaining", "").strip() == "0"
+        number(response.headers, f"x-ratelimit-{name}-reset")
+        for name in BUDGETS
+        if number(response.headers, f"x-ratelimit-{name}-remaining") == 0
     ]
-    waits = [int(reset) / 1000 - now.timestamp() for reset in spent if reset.isdigit()]
+    waits = [reset / 1000 - now.timestamp() for reset in spent if reset is not None]
     ahead = [wait for wait in waits if wait > 0]
     return min(max(ahead), HOUR) if ahead else None

@@ -9,13 +9,16 @@ from typing import Any, Final
 
 from graphql import GraphQLError
 
+from syncer.sdk.postman import Postman
 from syncer.sdk.sandbox import Call, Wire
 from syncer_linear.sandbox.budgets import Budgets
 from syncer_linear.sandbox.endpoint import Endpoint
 from syncer_linear.sandbox.graph import Graph
+from syncer_linear.sandbox.hooks import mail, register
+from syncer_linear.sandbox.payloads import payload
 from syncer_linear.sandbox.refusals import RATE_LIMITED
 from syncer_linear.sandbox.rows import Issue, Label, Person, Team, Ways
-from syncer_linear.sandbox.views import SITE, iso
+from syncer_linear.sandbox.values import SITE, iso
 from syncer_linear.sandbox.workspace import Workspace
 
 KEY: Final = "lin_api_sandboxsandboxsandbox"
@@ -40,7 +43,8 @@ class LinearSandbox:
 
     Statuses are the names of workflow states, priorities numbers. *estimation* is the team's scale;
     "notUsed" for none. *groups* are names of label groups, which are never applied. jane is an admin of
-    the workspace. *ways* are those of Linear that it does not document.
+    the workspace. *ways* are those of Linear that it does not document. *admin_scope*: our token has
+    the scope "admin", without which webhooks are neither shown nor made. `post` delivers to them.
     """
 
     def __init__(
@@ -51,7 +55,9 @@ class LinearSandbox:
         estimation: str = "fibonacci",
         groups: Sequence[str] = (),
         ways: Ways | None = None,
+        admin_scope: bool = True,
     ) -> None:
+        self.post = Postman()
         self.space = Workspace(clock or _now, ways=ways or Ways())
         self.team: Team = self.space.add_team(team, "Engineering")
         self.team.estimation = estimation
@@ -64,7 +70,9 @@ class LinearSandbox:
         for group in groups:
             self.space.add_label({"name": group, "isGroup": True})
         self.budgets = Budgets(self.space.clock)
-        self._endpoint = Endpoint.of(self.space, Graph(self.space, self._person(BOT)), self.budgets, KEY, OAUTH)
+        graph = Graph(self.space, self._person(BOT), admin_scope)
+        self._endpoint = Endpoint.of(self.space, graph, self.budgets, KEY, OAUTH)
+        self.space.hear = lambda news: mail(self.space, self.post, news)
         self.wire = Wire(self._endpoint.app(), _is_write, self._limited)
 
     def options(self, url: str) -> dict[str, Any]:
@@ -115,25 +123,21 @@ class LinearSandbox:
     def say_as_bot(self, key: str, body: str, *, bot: str = "slack") -> str:
         """Comment as an integration does: no user, a synced thread."""
         with self.space.lock:
-            note = self.space.say({"issueId": key, "body": body}, None)
-            note.bot = bot
-            return note.id
+            return self.space.say({"issueId": key, "body": body}, None, bot).id
 
     def remove(self, key: str) -> None:
         """Delete as Linear does: into the trash, to be restored for 30 days."""
         with self.space.lock:
-            self.space.archive(self.space.issue(key), trash=True)
+            self.space.archive(self.space.issue(key), self._person(ADMIN), trash=True)
 
     def purge(self, key: str) -> None:
         """Delete for good; reads of it answer as those of what may not be seen."""
         with self.space.lock:
-            issue = self.space.issue(key)
-            self.space.notes = {i: n for i, n in self.space.notes.items() if n.issue is not issue}
-            del self.space.issues[issue.id]
+            self.space.purge(self.space.issue(key), self._person(ADMIN))
 
     def archive(self, key: str) -> None:
         with self.space.lock:
-            self.space.archive(self.space.issue(key), trash=False)
+            self.space.archive(self.space.issue(key), self._person(ADMIN), trash=False)
 
     def auto_archive(self, key: str) -> None:
         """Archive as Linear does by itself after a while."""
@@ -147,7 +151,7 @@ class LinearSandbox:
             if issue.team is self.hidden:
                 self.space.update(issue, {"teamId": self.team.id}, self._person(ADMIN))
             if issue.archived:
-                self.space.unarchive(issue)
+                self.space.unarchive(issue, self._person(ADMIN))
 
     def move(self, key: str, *, to: str = OTHER) -> str:
         """Move an issue to another team: another key, that team's states, without the old team's labels."""
@@ -177,12 +181,27 @@ class LinearSandbox:
         """Let Linear's own integration sync the issue with *services*: github, jira, slack."""
         with self.space.lock:
             issue = self.space.issue(key)
+            was = payload(issue)
             issue.synced_with, issue.updated = list(services), self.space.now()
+            self.space.tell("update", issue, None, was)
 
     def rename_label(self, old: str, new: str) -> None:
         """Rename a label as a person; issues that have it keep their stamps."""
         with self.space.lock:
-            self._label(old).name = new
+            label = self._label(old)
+            was = payload(label)
+            label.name = new
+            self.space.now()
+            self.space.tell("update", label, self._person(ADMIN), was)
+
+    def hook(self, url: str, secret: str, *kinds: str, team: str | None = None) -> str:
+        """Make a webhook in the settings page; return its id. *team* is a key, ours if unsaid, "" for all open
+        teams; *kinds* are resource types, issues and comments if unsaid."""
+        with self.space.lock:
+            named = self.team.key if team is None else team
+            scope: dict[str, Any] = {"teamId": named} if named else {"allPublicTeams": True}
+            given = {"url": url, "secret": secret, "resourceTypes": list(kinds or ("Issue", "Comment")), **scope}
+            return register(self.space, given, self._person(ADMIN)).id
 
     def keys(self) -> Sequence[str]:
         """Return the keys of the team's issues that are not in the trash, oldest first."""
@@ -254,7 +273,7 @@ class LinearSandbox:
     def _limited(self) -> tuple[int, dict[str, str], Any]:
         now = self.space.clock().timestamp()
         spent = {"x-ratelimit-requests-remaining": "0", "x-ratelimit-requests-reset": str(int(now * 1000) + 2000)}
-        return 400, spent, RATE_LIMITED
+        return 400, {**self.budgets.headers(), **spent}, RATE_LIMITED
 
 
 def _is_write(call: Call) -> bool:

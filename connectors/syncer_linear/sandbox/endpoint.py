@@ -65,10 +65,10 @@ class Endpoint:
             asked = json.loads(raw)
             document = parse(asked["query"])
         except (ValueError, KeyError, TypeError, GraphQLError) as error:
-            return 400, _invalid([GraphQLError(str(error))]), {}
+            return 400, _invalid([GraphQLError(str(error))]), self.budgets.headers()
         errors = validate(self.schema, document)
         if errors:
-            return 400, _invalid(errors), {}
+            return 400, _invalid(errors), self.budgets.headers()
         return self._within_budget(document, asked.get("variables") or {}, asked.get("operationName"))
 
     def _stranger(self, credential: str | None) -> tuple[int, Body, Mapping[str, str]] | None:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from syncer_linear.sandbox.filters import Facts, passes
+from syncer_linear.sandbox.hooks import change, permit, register
 from syncer_linear.sandbox.paging import connection, size
-from syncer_linear.sandbox.rows import Issue, Label, Note, Person, Team, WorkflowState
+from syncer_linear.sandbox.rows import Issue, Label, Note, Person, Team, Webhook, WorkflowState
 from syncer_linear.sandbox.views import View, Views
 from syncer_linear.sandbox.workspace import Workspace
 
@@ -19,17 +20,18 @@ Resolver = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The root fields, by name, for the account whose key is used."""
+    """The root fields, by name, for the account whose key is used. `admin`: that key has the scope "admin"."""
 
     space: Workspace
     me: Person
+    admin: bool = True
 
     @property
     def views(self) -> Views:
         return Views(self.space, self.me)
 
     def root(self) -> Mapping[str, Resolver]:
-        return {**self._queries(), **self._issue_mutations(), **self._other_mutations()}
+        return {**self._queries(), **self._issue_mutations(), **self._other_mutations(), **self._hooks()}
 
     def _queries(self) -> Mapping[str, Resolver]:
         space, views = self.space, self.views
@@ -62,11 +64,11 @@ class Graph:
                 issue=views.issue(space.update(self._issue(id), input, self.me))
             ),
             "issueArchive": lambda _, id, trash=None: self._done(  # noqa: A006 -- the schema's own name
-                entity=views.issue(space.archive(self._issue(id), trash=bool(trash)))
+                entity=views.issue(space.archive(self._issue(id), self.me, trash=bool(trash)))
             ),
-            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(self._issue(id)))),  # noqa: A006 -- the schema's own name
+            "issueUnarchive": lambda _, id: self._done(entity=views.issue(space.unarchive(self._issue(id), self.me))),  # noqa: A006 -- the schema's own name
             "issueDelete": lambda _, id, **__: self._done(  # noqa: A006 -- the schema's own name
-                entity=views.issue(space.archive(self._issue(id), trash=True))
+                entity=views.issue(space.archive(self._issue(id), self.me, trash=True))
             ),
         }
 
@@ -82,6 +84,30 @@ class Graph:
                 issueLabel=views.label(space.add_label(input, self.me))
             ),
         }
+
+    def _hooks(self) -> Mapping[str, Resolver]:
+        space, views = self.space, self.views
+        return {
+            "webhook": lambda _, id: views.hook(self._hook(id)),  # noqa: A006 -- the schema's own name
+            "webhooks": lambda _, **args: self._plain(self._all_hooks(), args, lambda _: None, views.hook),
+            "webhookCreate": lambda _, input: self._done(webhook=views.hook(self._new_hook(input))),  # noqa: A006 -- the schema's own name
+            "webhookUpdate": lambda _, id, input: self._done(  # noqa: A006 -- the schema's own name
+                webhook=views.hook(change(space, self._hook(id), input))
+            ),
+            "webhookDelete": lambda _, id: self._done(entityId=space.hooks.pop(self._hook(id).id).id),  # noqa: A006 -- the schema's own name
+        }
+
+    def _hook(self, id_: str) -> Webhook:
+        permit(admin=self.admin)
+        return self.space.hook(id_)
+
+    def _all_hooks(self) -> Iterable[Webhook]:
+        permit(admin=self.admin)
+        return self.space.hooks.values()
+
+    def _new_hook(self, given: Mapping[str, Any]) -> Webhook:
+        permit(admin=self.admin)
+        return register(self.space, given, self.me)
 
     def _issue(self, id_: str) -> Issue:
         return self.space.issue(id_, self.me)

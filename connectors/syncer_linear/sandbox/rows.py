@@ -13,12 +13,14 @@ class Ways:
 
     `tombstones`: a deleted comment stays, as archived, in lists that ask for the archived. `discreet`:
     what is hidden answers as what is not there, else as forbidden. `trash_listed`: lists that ask for
-    the archived show what is in the trash.
+    the archived show what is in the trash. `farewell`: the webhooks of a team hear of an issue that
+    leaves for another open team.
     """
 
     tombstones: bool = False
     discreet: bool = True
     trash_listed: bool = True
+    farewell: bool = True
 
 
 @dataclass(slots=True)
@@ -125,3 +127,19 @@ class Issue:
     @property
     def identifier(self) -> str:
         return f"{self.team.key}-{self.number}"
+
+
+@dataclass(slots=True)
+class Webhook:
+    """A webhook; `team` is None where it hears of every open team. `kinds` are Linear's resource types."""
+
+    id: str
+    url: str
+    secret: str
+    kinds: tuple[str, ...]
+    created: datetime
+    updated: datetime
+    team: Team | None = None
+    creator: Person | None = None
+    label: str | None = None
+    enabled: bool = True

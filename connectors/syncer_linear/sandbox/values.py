@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from syncer_linear.sandbox.refusals import invalid
+
+SITE: Final = "https://linear.app/acme"
+ORGANIZATION: Final = "acme"
+LABEL_COLOR: Final = "#4cb782"
+PRIORITIES: Final = ("No priority", "Urgent", "High", "Medium", "Low")
+
+
+def iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
 
 
 def new_id() -> str:

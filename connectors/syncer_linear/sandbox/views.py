@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from syncer_linear.sandbox.paging import connection
-from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, WorkflowState
+from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, Webhook, WorkflowState
+from syncer_linear.sandbox.values import LABEL_COLOR, ORGANIZATION, PRIORITIES, SITE, iso
 from syncer_linear.sandbox.workspace import Workspace
 
-SITE: Final = "https://linear.app/acme"
 View = dict[str, Any]
-_PRIORITIES: Final = ("No priority", "Urgent", "High", "Medium", "Low")
 _EMPTY_ISSUE: Final = [
     "sortOrder",
     "prioritySortOrder",
@@ -33,10 +31,6 @@ _EMPTY_ISSUE: Final = [
 ]
 
 
-def iso(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
-
-
 @dataclass(frozen=True, slots=True)
 class Views:
     """The workspace as *who* sees it from outside."""
@@ -45,7 +39,7 @@ class Views:
     who: Person
 
     def organization(self) -> View:
-        return {"id": "acme", "name": "Acme", "urlKey": "acme"}
+        return {"id": ORGANIZATION, "name": "Acme", "urlKey": "acme"}
 
     def person(self, person: Person) -> View:
         return {
@@ -96,7 +90,7 @@ class Views:
         return {
             "id": label.id,
             "name": label.name,
-            "color": "#4cb782",
+            "color": LABEL_COLOR,
             "isGroup": label.group,
             "createdAt": iso(label.created),
             "updatedAt": iso(label.created),
@@ -117,7 +111,7 @@ class Views:
             "title": issue.title,
             "description": issue.description,
             "priority": float(issue.priority),
-            "priorityLabel": _PRIORITIES[issue.priority],
+            "priorityLabel": PRIORITIES[issue.priority],
             "estimate": issue.estimate,
             "dueDate": issue.due,
             "labelIds": [label.id for label in issue.labels],
@@ -190,6 +184,21 @@ class Views:
             "user": lambda _: _maybe(note.user, self.person),
             "botActor": bot,
             "externalThread": {"type": "slack", "isConnected": True} if note.bot else None,
+        }
+
+    def hook(self, hook: Webhook) -> View:
+        return {
+            "id": hook.id,
+            "url": hook.url,
+            "label": hook.label,
+            "enabled": hook.enabled,
+            "secret": hook.secret,
+            "resourceTypes": list(hook.kinds),
+            "allPublicTeams": hook.team is None,
+            "team": lambda _: _maybe(hook.team, self.team),
+            "creator": lambda _: _maybe(hook.creator, self.person),
+            "createdAt": iso(hook.created),
+            "updatedAt": iso(hook.updated),
         }
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from syncer_linear.sandbox.payloads import News, Payload, Row, payload
 from syncer_linear.sandbox.refusals import conflict, forbidden, invalid, refused, unknown
 from syncer_linear.sandbox.rewriting import rewritten
-from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, Ways, WorkflowState
+from syncer_linear.sandbox.rows import Entry, Issue, Label, Note, Person, Team, Ways, Webhook, WorkflowState
 from syncer_linear.sandbox.values import due_of, estimate_of, is_v4, new_id, past_of, priority_of, title_of, told
 
 STATES: Final = (
@@ -25,12 +26,17 @@ STATES: Final = (
 SETTLING: Final = timedelta(minutes=3)
 """Changes this soon after creation count as part of it and are not in the history."""
 Given = Mapping[str, Any]
-Row = TypeVar("Row")
+Held = TypeVar("Held")
+
+
+def _nobody(_: News) -> None:
+    return None
 
 
 @dataclass(slots=True)
 class Workspace:
-    """Every write goes through here, the API's and a person's alike. The caller holds `lock`."""
+    """Every write goes through here, the API's and a person's alike, and is told to `hear`. The caller
+    holds `lock`."""
 
     clock: Callable[[], datetime]
     teams: dict[str, Team] = field(default_factory=dict)
@@ -39,6 +45,8 @@ class Workspace:
     people: dict[str, Person] = field(default_factory=dict)
     issues: dict[str, Issue] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
+    hooks: dict[str, Webhook] = field(default_factory=dict)
+    hear: Callable[[News], None] = _nobody
     lock: threading.RLock = field(default_factory=threading.RLock)
     writes: int = 0
     ways: Ways = field(default_factory=Ways)
@@ -50,6 +58,11 @@ class Workspace:
         at = at.replace(microsecond=at.microsecond // 1000 * 1000)
         self._last = max(at, self._last + timedelta(milliseconds=1))
         return self._last
+
+    def tell(self, action: str, row: Row, by: Person | None, was: Payload | None = None) -> None:
+        """Count a write that is done and let the webhooks hear of it."""
+        self.writes += 1
+        self.hear(News(action, row, by, self._last, was))
 
     # -- furniture -------------------------------------------------------------------------------
 
@@ -76,9 +89,9 @@ class Workspace:
             raise refused("duplicate label name", f'A label "{name}" is already there.')
         parent = self.label(given["parentId"]) if given.get("parentId") else None
         group = bool(given.get("isGroup"))
-        label = Label(self._fresh(given, self.labels, "IssueLabel"), name, self.now(), team, group, parent)
+        label = Label(self.fresh_id(given, self.labels, "IssueLabel"), name, self.now(), team, group, parent)
         self.labels[label.id] = label
-        self.writes += 1
+        self.tell("create", label, by)
         return label
 
     # -- looking up ------------------------------------------------------------------------------
@@ -105,6 +118,9 @@ class Workspace:
         self._admit(note.issue.team, who, "Comment")
         return note
 
+    def hook(self, id_: str) -> Webhook:
+        return _found(self.hooks, id_, "Webhook")
+
     def issue(self, id_: str, who: Person | None = None) -> Issue:
         """Return the issue by id, by identifier, or by one it had before it moved."""
         known = [self.issues[id_]] if id_ in self.issues else self._called(id_)
@@ -128,7 +144,7 @@ class Workspace:
 
     def create(self, given: Given, by: Person | None) -> Issue:
         team = self.team(given["teamId"], by)
-        id_ = self._fresh(given, self.issues, "Issue")
+        id_ = self.fresh_id(given, self.issues, "Issue")
         first = next(s for s in self.states.values() if s.team is team and s.type == "backlog")
         now = self.now()
         created = past_of(given.get("createdAt"), now)
@@ -140,7 +156,7 @@ class Workspace:
         team.issues += 1
         self.issues[id_] = issue
         self._enter_state(issue, now)
-        self.writes += 1
+        self.tell("create", issue, by)
         return issue
 
     def update(self, issue: Issue, given: Given, by: Person | None) -> Issue:
@@ -152,6 +168,7 @@ class Workspace:
         if "trashed" in given:
             changes |= {"trashed": bool(given["trashed"]), "archived": self.now() if given["trashed"] else None}
         changed = {name: new for name, new in changes.items() if getattr(issue, name) != new}
+        was = payload(issue)
         if target is not issue.team:
             self._move(issue, target)
         elif not changed:
@@ -162,21 +179,39 @@ class Workspace:
         issue.updated = self.now()
         if "state" in changed:
             self._enter_state(issue, issue.updated)
-        self.writes += 1
+        self._tell_of(issue, by, was)
         return issue
 
-    def archive(self, issue: Issue, *, trash: bool, auto: bool = False) -> Issue:
+    def archive(self, issue: Issue, by: Person | None = None, *, trash: bool, auto: bool = False) -> Issue:
+        """Put an issue away; nobody did where Linear does so by itself."""
+        was = payload(issue)
         issue.archived, issue.trashed = self.now(), trash or issue.trashed
         issue.updated = self.now()
         issue.auto_archived = issue.archived if auto else issue.auto_archived
-        self.writes += 1
+        self._tell_of(issue, by, was)
         return issue
 
-    def unarchive(self, issue: Issue) -> Issue:
+    def unarchive(self, issue: Issue, by: Person | None = None) -> Issue:
+        was = payload(issue)
         issue.archived, issue.trashed, issue.updated = None, False, self.now()
         issue.auto_archived = None
-        self.writes += 1
+        self._tell_of(issue, by, was)
         return issue
+
+    def purge(self, issue: Issue, by: Person | None = None) -> None:
+        """Delete for good, comments and all."""
+        self.notes = {id_: note for id_, note in self.notes.items() if note.issue is not issue}
+        del self.issues[issue.id]
+        self.now()
+        self.tell("remove", issue, by)
+
+    def _tell_of(self, issue: Issue, by: Person | None, was: Payload) -> None:
+        """Tell of a changed issue. Into the trash is told as `remove`, out of it and in and out of the archive as
+        `update`: Linear does not document either."""
+        if issue.trashed and not was["trashed"]:
+            self.tell("remove", issue, by)
+            return
+        self.tell("update", issue, by, was)
 
     def _changes(self, issue: Issue, given: Given, by: Person | None, team: Team | None = None) -> dict[str, Any]:
         """Return what *given* asks for, by attribute, each value checked as Linear checks it."""
@@ -269,9 +304,9 @@ class Workspace:
 
     # -- comments --------------------------------------------------------------------------------
 
-    def say(self, given: Given, by: Person | None) -> Note:
+    def say(self, given: Given, by: Person | None, bot: str | None = None) -> Note:
         issue = self.issue(given.get("issueId") or "", by)
-        id_ = self._fresh(given, self.notes, "Comment")
+        id_ = self.fresh_id(given, self.notes, "Comment")
         body = rewritten(given.get("body"))
         if body is None:
             raise invalid("body", "must not be empty")
@@ -279,9 +314,9 @@ class Workspace:
             self.note(given["parentId"], by)
         now = self.now()
         created = past_of(given.get("createdAt"), now)
-        note = Note(id_, issue, body, by, created, now, parent=given.get("parentId"))
+        note = Note(id_, issue, body, by, created, now, parent=given.get("parentId"), bot=bot)
         self.notes[id_] = note
-        self.writes += 1
+        self.tell("create", note, by)
         return note
 
     def reword(self, note: Note, body: str | None, by: Person | None) -> Note:
@@ -292,22 +327,24 @@ class Workspace:
         said = rewritten(body)
         if said is None:
             raise invalid("body", "must not be empty")
+        was = payload(note)
         note.body = said
         note.updated = note.edited = self.now()
-        self.writes += 1
+        self.tell("update", note, by, was)
         return note
 
     def unsay(self, note: Note, by: Person | None) -> Note:
         """Delete a comment; its issue's stamp stays."""
         _permit(note, by)
-        self.writes += 1
         if self.ways.tombstones:
             note.archived = note.updated = self.now()
         else:
+            self.now()
             del self.notes[note.id]
+        self.tell("remove", note, by)
         return note
 
-    def _fresh(self, given: Given, taken: Mapping[str, object], entity: str) -> str:
+    def fresh_id(self, given: Given, taken: Mapping[str, object], entity: str) -> str:
         id_ = given.get("id")
         if id_ is None:
             return new_id()
@@ -318,7 +355,7 @@ class Workspace:
         return str(id_)
 
 
-def _found(rows: Mapping[str, Row], id_: str, entity: str) -> Row:
+def _found(rows: Mapping[str, Held], id_: str, entity: str) -> Held:
     row = rows.get(id_)
     if row is None:
         raise unknown(entity)

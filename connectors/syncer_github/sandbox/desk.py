@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -20,18 +21,50 @@ PER_PAGE = 30
 PER_PAGE_MOST = 100
 
 
+@dataclass(slots=True)
+class Purse:
+    """One hourly limit: its name, what is left of it, and when it is filled again."""
+
+    resource: str
+    remaining: int = HOURLY
+    reset: datetime | None = None
+
+    def fill(self, now: datetime) -> None:
+        """Begin a new hour where the last one is over."""
+        if self.reset is None or now >= self.reset:
+            first = self.reset is None
+            self.reset = now.astimezone(UTC).replace(microsecond=0) + timedelta(hours=1)
+            self.remaining = self.remaining if first else HOURLY
+
+
 class Desk:
-    """Lets callers in, counts them, and sends them off with GitHub's headers."""
+    """Lets callers in, counts them, and sends them off with GitHub's headers.
+
+    REST counts requests, GraphQL points, each out of a purse of its own.
+    """
 
     def __init__(self, world: World, token: str) -> None:
         self.world = world
         self.token = token
-        self.remaining = HOURLY
-        self._reset: datetime | None = None
+        self.points = Purse("graphql")
+        self._core = Purse("core")
+        self._asked = self._core
         self._served = 0
+
+    @property
+    def remaining(self) -> int:
+        """Requests left over REST."""
+        return self._core.remaining
+
+    @remaining.setter
+    def remaining(self, requests: int) -> None:
+        self._core.remaining = requests
 
     def admit(self, request: Request) -> str:
         """Return the caller's login. Raises `Refusal` for bad tokens, versions, and spent budgets."""
+        graph = request.url.path == "/graphql"
+        self._asked = self.points if graph else self._core
+        self._asked.fill(self.world.clock())
         if not request.headers.get("user-agent"):
             raise Refusal(403, "Request forbidden by administrative rules.")
         version = request.headers.get("x-github-api-version")
@@ -42,30 +75,33 @@ class Desk:
             raise Refusal(401, "Requires authentication")
         if scheme.casefold() not in {"bearer", "token"} or token != self.token:
             raise Refusal(401, "Bad credentials")
-        self._spend()
+        if self._asked.remaining <= 0:
+            raise self._spent()
+        self._asked.remaining -= 0 if graph else 1
         return BOT
 
-    def _spend(self) -> None:
-        now = self.world.clock()
-        if self._reset is None or now >= self._reset:
-            first = self._reset is None
-            self._reset = now.astimezone(UTC).replace(microsecond=0) + timedelta(hours=1)
-            self.remaining = self.remaining if first else HOURLY
-        if self.remaining <= 0:
-            raise Refusal(403, f"API rate limit exceeded for user ID {self.world.user_id(BOT)}.")
-        self.remaining -= 1
+    def _spent(self) -> Refusal:
+        message = f"API rate limit exceeded for user ID {self.world.user_id(BOT)}."
+        if self._asked is self.points:
+            # GraphQL says so with status 200, as it says everything.
+            return Refusal(200, message, errors=[{"type": "RATE_LIMITED", "message": message}])
+        return Refusal(403, message)
+
+    def charge(self, points: int) -> None:
+        """Take what a query costs; the last one may cost more than was left."""
+        self.points.remaining = max(0, self.points.remaining - points)
 
     def headers(self) -> dict[str, str]:
         self._served += 1
-        now = self.world.clock().astimezone(UTC)
-        reset = self._reset or now + timedelta(hours=1)
+        now, purse = self.world.clock().astimezone(UTC), self._asked
+        reset = purse.reset or now + timedelta(hours=1)
         return {
             "date": now.strftime("%a, %d %b %Y %H:%M:%S GMT"),
             "x-ratelimit-limit": str(HOURLY),
-            "x-ratelimit-remaining": str(self.remaining),
-            "x-ratelimit-used": str(HOURLY - self.remaining),
+            "x-ratelimit-remaining": str(purse.remaining),
+            "x-ratelimit-used": str(HOURLY - purse.remaining),
             "x-ratelimit-reset": str(int(reset.timestamp())),
-            "x-ratelimit-resource": "core",
+            "x-ratelimit-resource": purse.resource,
             "x-github-media-type": "github.v3; format=json",
             "x-github-api-version-selected": "2022-11-28",
             "x-github-request-id": f"5A9D:{self._served:08X}",

@@ -44,15 +44,25 @@ SCHEMA = build_schema(
 )
 
 
-def answered(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    """Return GraphQL's answer, errors included: they come with status 200."""
+CONNECTIONS = 2
+"""Lists that hang on each issue: a query costs a point for a hundred of them."""
+
+
+def answered(world: World, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return GraphQL's answer, errors included, and what it costs in points."""
+    read: list[int] = []
+    answer = _answered(world, body, read)
+    return answer, max(1, round(len(read) * CONNECTIONS / 100))
+
+
+def _answered(world: World, body: dict[str, Any], read: list[int]) -> dict[str, Any]:
     query, variables = body.get("query"), body.get("variables")
     if not isinstance(query, str):
         return {"errors": [{"message": "A query attribute must be specified and must be a string."}]}
     result = graphql_sync(
         SCHEMA,
         query,
-        {"repository": lambda _, **where: _repository(world, **where)},
+        {"repository": lambda _, **where: _repository(world, read, **where)},
         variable_values=variables if isinstance(variables, dict) else None,
     )
     answer: dict[str, Any] = {} if result.data is None else {"data": result.data}
@@ -68,19 +78,26 @@ def _told(error: GraphQLError) -> dict[str, Any]:
     return said
 
 
-def _repository(world: World, owner: str, name: str, **_: Any) -> dict[str, Any]:  # noqa: ANN401 -- arguments nobody asked for
+def _repository(
+    world: World,
+    read: list[int],
+    owner: str,
+    name: str,
+    **_: Any,  # noqa: ANN401 -- arguments nobody asked for
+) -> dict[str, Any]:
     asked = f"{owner}/{name}".casefold()
     for repo in world.repos():
         names = {repo.full_name.casefold(), *repo.old_names}
         if asked in names and repo.visible:
             return {
                 "nameWithOwner": repo.full_name,
-                "issue": lambda _, number, r=repo: _issue(world, r, number),
+                "issue": lambda _, number, r=repo: _issue(world, read, r, number),
             }
     raise GraphQLError(f"Could not resolve to a Repository with the name '{owner}/{name}'.")
 
 
-def _issue(world: World, repo: Repo, number: int) -> dict[str, Any]:
+def _issue(world: World, read: list[int], repo: Repo, number: int) -> dict[str, Any]:
+    read.append(number)
     issue = repo.issues.get(number)
     if issue is None or not issue.here or issue.is_pull or not repo.has_issues:
         raise GraphQLError(f"Could not resolve to an Issue with the number of {number}.")

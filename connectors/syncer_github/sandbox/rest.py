@@ -257,7 +257,9 @@ class Rest:
         return self._list(request, repo, path, views.timeline(repo, issue), lambda one: one)
 
     def graph(self, _: Request, body: dict[str, Any]) -> Response:
-        return self.desk.answer(answered(self.world, body))
+        answer, cost = answered(self.world, body)
+        self.desk.charge(cost)
+        return self.desk.answer(answer)
 
     # -- writing -----------------------------------------------------------------------------
 

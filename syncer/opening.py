@@ -98,7 +98,7 @@ async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterato
     connectors: list[Connector] = []
     try:
         for name, error in request.resting.items():
-            session.lose(name, error)
+            session.down[name] = error
             _recall_single(session, name, shelves[name])
         wanted = [s for s in wiring.spokes if s.name not in session.down]
         await together(*(_open(session, wiring, s, shelves[s.name], connectors) for s in wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from syncer.connector import Budget
 from syncer.decide import decide
 from syncer.engine.guards import Guard, refusals
 from syncer.engine.plan import Action, ordered
-from syncer.errors import ConnectorError
+from syncer.errors import ConnectorError, StoreError, SyncerError
 from syncer.intake import UNREAD, fetch, follow, reread
 from syncer.kinship import relate, without_namesakes
 from syncer.links import Hold, Parked
@@ -75,7 +76,11 @@ async def sync(store: Store, wiring: Wiring, request: Request, progress: Progres
         structlog.contextvars.bind_contextvars(run=session.run, sync=session.sync)
         _note_start(session, request, started)
         log.info("run.started", trigger=request.trigger)
-        done, guards = await _perform(session, request, progress)
+        try:
+            done, guards = await _perform(session, request, progress)
+        except SyncerError as error:
+            _note_failure(session, request, started, error)
+            raise
         return _finish(session, _report(session, request, started, done, guards))
 
 
@@ -220,6 +225,24 @@ def _note_start(session: Session, request: Request, started: datetime) -> None:
         )
 
 
+def _note_failure(session: Session, request: Request, started: datetime, error: SyncerError) -> None:
+    """Remember a run that broke off, as far as the store lets us."""
+    doc: dict[str, object] = {"run": session.run, "sync": session.sync, "trigger": request.trigger}
+    doc |= {"outcome": "failed", "error": redact(str(error))}
+    doc |= {"started": when(started), "finished": when(session.clock())}
+    with contextlib.suppress(StoreError), session.store.write() as tx:
+        tally = records.tally_of(tx, session.run)
+        records.save_run(
+            tx,
+            id_=session.run,
+            sync=session.sync,
+            number=session.number,
+            started=started,
+            finished=session.clock(),
+            doc={**doc, "tally": tally},
+        )
+
+
 def _report(
     session: Session, request: Request, started: datetime, actions: Sequence[Action], guards: Sequence[Guard]
 ) -> Report:
@@ -277,6 +300,8 @@ def _finish(session: Session, report: Report) -> Report:
 
 def _say_pulse(tx: sa.Connection, report: Report) -> None:
     """Tell other processes how the sync and its connections are."""
+    if report.stopped:
+        return
     if report.outcome in GOOD:
         pulse.say(tx, report.sync, "good", {"run": report.run}, report.finished)
     for name in sorted(report.requests.keys() | report.down.keys()):

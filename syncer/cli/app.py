@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -43,6 +43,8 @@ class Globals:
     """What was said before the command."""
 
     config: Path | None = None
+    log_format: Literal["console", "json"] | None = None
+    log_level: str = ""
 
 
 app = typer.Typer(
@@ -61,14 +63,18 @@ def _globals(
     config: Annotated[
         Path | None, typer.Option("--config", help="The config file (default ./config.toml, else $SYNCER_CONFIG).")
     ] = None,
-    log_format: Annotated[LogFormat, typer.Option(help="How log events look on stderr.")] = LogFormat.CONSOLE,
+    log_format: Annotated[
+        LogFormat | None, typer.Option(help="How log events look on stderr: console (the default) or json.")
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "",
 ) -> None:
-    level = log_level or os.environ.get("SYNCER_LOG_LEVEL", "") or "warning"
+    said = log_level or os.environ.get("SYNCER_LOG_LEVEL", "")
+    level = said or "warning"
     if level.lower() not in {"debug", "info", "warning", "error"}:
         raise typer.BadParameter("say debug, info, warning or error", param_hint="--log-level")
-    log.setup(form="json" if log_format is LogFormat.JSON else "console", level=level)
-    ctx.obj = Globals(config)
+    form: Literal["console", "json"] | None = None if log_format is None else log_format.value
+    log.setup(form=form or "console", level=level)
+    ctx.obj = Globals(config, form, said.lower())
 
 
 def run(words: Sequence[str]) -> int:

@@ -4,9 +4,40 @@ from __future__ import annotations
 
 import typer
 
-from syncer.cli import adopt, audit, check, connectors, demo, held, history, linking, links, parked, rebuild, sync, undo
+from syncer.cli import (
+    adopt,
+    audit,
+    check,
+    connectors,
+    daemon,
+    demo,
+    held,
+    history,
+    linking,
+    links,
+    parked,
+    rebuild,
+    sync,
+    undo,
+)
 
 
 def register(app: typer.Typer) -> None:
-    for group in (demo, check, sync, adopt, history, held, parked, links, linking, audit, undo, rebuild, connectors):
+    groups = (
+        demo,
+        check,
+        sync,
+        daemon,
+        adopt,
+        history,
+        held,
+        parked,
+        links,
+        linking,
+        audit,
+        undo,
+        rebuild,
+        connectors,
+    )
+    for group in groups:
         group.register(app)

@@ -115,3 +115,8 @@ def prune(tx: sa.Connection, before: datetime, syncs: Collection[str]) -> None:
     gone = [s for s in tx.execute(sa.select(leads.c.sync).distinct()).scalars() if s not in syncs]
     for batch in batches(gone):
         tx.execute(sa.delete(leads).where(leads.c.sync.in_(batch)))
+
+
+def keep_only(tx: sa.Connection, sync: str, connections: Collection[str]) -> None:
+    """Forget the leads of connections that are not in the sync any more."""
+    tx.execute(sa.delete(leads).where(leads.c.sync == sync, leads.c.connection.not_in(list(connections))))

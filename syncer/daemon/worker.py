@@ -1,0 +1,207 @@
+"""What a worker does for one sync: a run or an audit, and what its end means for the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from syncer import drift
+from syncer.connector import Budget
+from syncer.daemon import pace
+from syncer.daemon.desk import Kind
+from syncer.errors import ConnectorError, LeaseBusyError, SyncerError, UnavailableError
+from syncer.log import redact
+from syncer.opening import Request, Wiring
+from syncer.report import when
+from syncer.run import GOOD, Report, sync
+from syncer.store import Store, leads, pulse
+from syncer.web.metrics import Metrics
+
+log = structlog.get_logger()
+
+TRIGGERS: Final[Mapping[Kind, str]] = {"leads": "webhook", "poll": "schedule", "sweep": "sweep"}
+
+LEASE_WAIT = 10.0
+"""Seconds a run waits for somebody's `syncer sync`; past that it comes later."""
+
+
+@dataclass(slots=True)
+class _Book:
+    """What is remembered of a sync between runs: failures in a row, and what its polls cost."""
+
+    failures: int = 0
+    spent: dict[str, deque[int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Rest:
+    """A connection that failed: how often in a row, until when it is left alone, and why."""
+
+    failures: int
+    until: datetime
+    error: ConnectorError
+
+
+@dataclass(slots=True)
+class Worker:
+    """`wirings`: every sync, ready to run. `postpone(sync, seconds)` moves the next poll; `next_at` says when it is."""
+
+    store: Store
+    metrics: Metrics
+    postpone: Callable[[str, float], None]
+    next_at: Callable[[str], datetime | None]
+    wirings: dict[str, Wiring] = field(default_factory=dict)
+    every: dict[str, float | None] = field(default_factory=dict)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _books: dict[str, _Book] = field(default_factory=dict)
+    _rests: dict[str, _Rest] = field(default_factory=dict)
+    _budgets: dict[str, Budget] = field(default_factory=dict)
+
+    def rewire(self, wirings: Mapping[str, Wiring], every: Mapping[str, float | None]) -> None:
+        """Go by another config from the next run on; what was refused under the old one is tried again."""
+        self.wirings, self.every = dict(wirings), dict(every)
+        self._rests.clear()
+        self._books = {n: b for n, b in self._books.items() if n in wirings}
+        for book in self._books.values():
+            book.failures = 0
+
+    async def perform(self, name: str, kind: Kind) -> None:
+        """Do what was asked; whatever goes wrong is told and remembered, never raised."""
+        wiring = self.wirings.get(name)
+        if wiring is None:
+            return
+        try:
+            if kind == "audit":
+                await self._audit(name, wiring)
+                return
+            if kind == "leads" and not self._led(name):
+                return
+            await self._run(name, kind, wiring)
+        except LeaseBusyError as error:
+            log.info("run.waiting", sync=name, reason=str(error))
+            self.postpone(name, LEASE_WAIT)
+        except SyncerError as error:
+            log.error("run.failed", sync=name, reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
+            self._failed(name)
+        except Exception as error:
+            log.exception("run.crashed", sync=name, reason=type(error).__name__)
+            self._failed(name)
+
+    def _led(self, name: str) -> bool:
+        """Say whether a lead goes somewhere that was not read since."""
+        with self.store.write() as tx:
+            leads.drop_known(tx, name)
+            return leads.oldest(tx, name) is not None
+
+    async def _run(self, name: str, kind: Kind, wiring: Wiring) -> None:
+        resting = self._resting(wiring)
+        request = Request(
+            trigger=TRIGGERS[kind], full=kind == "sweep", leads=kind == "leads", wait=LEASE_WAIT, resting=resting
+        )
+        report = await sync(self.store, wiring, request)
+        self.metrics.run_ended(report)
+        for connection, seconds in report.waited.items():
+            self.metrics.throttled(connection, seconds)
+        if report.stopped:
+            return
+        self._budgets |= report.budgets
+        self._note_rests(report, resting)
+        self._note_end(name, kind, report)
+
+    async def _audit(self, name: str, wiring: Wiring) -> None:
+        found = await drift.audit(self.store, wiring)
+        doc = {
+            "divergences": len(found.divergences),
+            "away": len(found.away),
+            "strays": len(found.strays),
+            "checked": found.checked,
+            "down": sorted(found.down),
+        }
+        with self.store.write() as tx:
+            pulse.say(tx, name, "audit", doc, self.clock())
+        tell = log.info if found.in_step() else log.warning
+        tell("audit.finished", sync=name, **doc)
+
+    # -- what the end of a run means -------------------------------------------------------------
+
+    def _failed(self, name: str) -> None:
+        book = self._books.setdefault(name, _Book())
+        book.failures += 1
+        self._plan(name, book)
+
+    def _note_end(self, name: str, kind: Kind, report: Report) -> None:
+        book = self._books.setdefault(name, _Book())
+        if report.outcome == "failed":
+            book.failures += 1
+        elif report.outcome in GOOD or report.requests:
+            book.failures = 0
+        if kind == "poll":
+            for connection, requests in report.requests.items():
+                book.spent.setdefault(connection, deque(maxlen=pace.RECENT)).append(requests)
+        if kind != "leads" or book.failures:
+            self._plan(name, book)
+
+    def _plan(self, name: str, book: _Book) -> None:
+        """Move the next poll where failures or a budget ask for it, and tell when it is."""
+        every = self.every.get(name)
+        mine = {s.name for s in self.wirings[name].spokes} if name in self.wirings else set[str]()
+        budgets = {c: b for c, b in self._budgets.items() if c in mine}
+        spent = {c: tuple(s) for c, s in book.spent.items()}
+        then = pace.next_start(every or 0.0, self.clock(), failures=book.failures, spent=spent, budgets=budgets)
+        why = then.why if every is not None or then.why != "every" else "cron"
+        if then.why != "every":
+            self.postpone(name, then.seconds)
+            log.info("sync.slowed", sync=name, seconds=round(then.seconds), why=why)
+        self.tell_next(name, why)
+
+    def tell_next(self, name: str, why: str) -> None:
+        at = self.next_at(name)
+        with self.store.write() as tx:
+            if at is None:
+                pulse.unsay(tx, name, "next")
+            else:
+                pulse.say(tx, name, "next", {"at": when(at), "why": why}, self.clock())
+
+    # -- connections that fail -------------------------------------------------------------------
+
+    def _resting(self, wiring: Wiring) -> Mapping[str, ConnectorError]:
+        now = self.clock()
+        names = {s.name for s in wiring.spokes}
+        return {c: r.error for c, r in self._rests.items() if c in names and r.until > now}
+
+    def _note_rests(self, report: Report, resting: Mapping[str, ConnectorError]) -> None:
+        for connection, error in report.down.items():
+            if connection in resting:
+                continue
+            failures = self._rests[connection].failures + 1 if connection in self._rests else 1
+            asked = error.retry_after if isinstance(error, UnavailableError) else None
+            until = self.clock() + pace.rest(failures, asked)
+            self._rests[connection] = _Rest(failures, until, error)
+            log.warning("connection.resting", connection=connection, until=when(until), failures=failures)
+        for connection, requests in report.requests.items():
+            if requests and connection not in report.down:
+                self._rests.pop(connection, None)
+
+
+async def pause(seconds: float, halt: asyncio.Event) -> None:
+    """Sleep, unless told to stop meanwhile. Raises `UnavailableError`: what waited was not sent."""
+    try:
+        await asyncio.wait_for(halt.wait(), seconds)
+    except TimeoutError:
+        return
+    raise UnavailableError("told to stop while waiting", sent=False)
+
+
+def halting(wiring: Wiring, halt: asyncio.Event) -> Wiring:
+    """Return *wiring* with its runs stopping, at their next safe point, once *halt* is set."""
+
+    async def sleep(seconds: float) -> None:
+        await pause(seconds, halt)
+
+    return replace(wiring, halted=halt.is_set, sleep=sleep)

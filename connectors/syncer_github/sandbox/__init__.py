@@ -10,7 +10,8 @@ from syncer.sdk.sandbox import Call, Wire
 from syncer_github.sandbox.desk import Desk
 from syncer_github.sandbox.refusals import secondary
 from syncer_github.sandbox.rest import Rest
-from syncer_github.sandbox.state import Issue, Remark, Repo, World
+from syncer_github.sandbox.state import World
+from syncer_github.sandbox.things import Issue, Remark, Repo
 from syncer_github.sandbox.views import SITE
 
 TOKEN = "sandbox-token-of-the-bot"  # noqa: S105 -- opens nothing but this sandbox

@@ -6,7 +6,8 @@ from typing import Any
 
 from graphql import GraphQLError, build_schema, graphql_sync
 
-from syncer_github.sandbox.state import Issue, Repo, World
+from syncer_github.sandbox.state import World
+from syncer_github.sandbox.things import Issue, Repo
 from syncer_github.sandbox.views import SITE, told
 
 SCHEMA = build_schema(

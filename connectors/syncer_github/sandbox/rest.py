@@ -27,7 +27,8 @@ from syncer_github.sandbox.refusals import (
     remark_of,
     title_of,
 )
-from syncer_github.sandbox.state import BOT, Issue, Remark, Repo, World
+from syncer_github.sandbox.state import BOT, World
+from syncer_github.sandbox.things import Issue, Remark, Repo
 from syncer_github.sandbox.views import Views
 
 Endpoint = Callable[[Request], Awaitable[Response]]

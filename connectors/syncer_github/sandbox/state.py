@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
+
+from syncer_github.sandbox.things import Event, Issue, Label, Remark, Repo
 
 BOT = "syncer-bot"
 PEOPLE: Mapping[str, str] = {
@@ -21,105 +22,6 @@ PEOPLE: Mapping[str, str] = {
 """Short name -> login."""
 DEFAULT_LABELS = {"bug": "d73a4a", "enhancement": "a2eeef", "good first issue": "7057ff"}
 ASSIGNEES_MOST = 10
-
-
-@dataclass(slots=True)
-class Label:
-    id: int
-    name: str
-    color: str = "ededed"
-    default: bool = False
-
-
-@dataclass(slots=True)
-class Remark:
-    """A comment."""
-
-    id: int
-    number: int
-    author: str
-    body: str
-    created: datetime
-    updated: datetime
-    minimized: str | None = None
-
-
-@dataclass(slots=True)
-class Event:
-    id: int
-    event: str
-    actor: str
-    at: datetime
-    facts: Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Issue:
-    """`labels` holds label ids, so that a renamed label is renamed everywhere.
-
-    `locked`: why. `converted`: to a discussion, and the status with which the API answers since.
-    `moved`: the repository and number it was transferred to.
-    """
-
-    id: int
-    number: int
-    title: str
-    body: str | None
-    author: str
-    created: datetime
-    updated: datetime
-    state: Literal["open", "closed"] = "open"
-    reason: str | None = None
-    labels: list[int] = field(default_factory=list)
-    assignees: list[str] = field(default_factory=list)
-    type: str | None = None
-    closed_at: datetime | None = None
-    closed_by: str | None = None
-    is_pull: bool = False
-    locked: str | None = None
-    deleted: bool = False
-    converted: int | None = None
-    moved: tuple[int, int] | None = None
-    events: list[Event] = field(default_factory=list)
-
-    @property
-    def here(self) -> bool:
-        return not self.deleted and self.converted is None and self.moved is None
-
-
-@dataclass(slots=True)
-class Repo:
-    id: int
-    owner: str
-    name: str
-    private: bool
-    has_issues: bool = True
-    archived: bool = False
-    visible: bool = True
-    old_names: set[str] = field(default_factory=set)
-    issues: dict[int, Issue] = field(default_factory=dict)
-    remarks: dict[int, Remark] = field(default_factory=dict)
-    talk: dict[int, list[int]] = field(default_factory=dict)
-    labels: dict[int, Label] = field(default_factory=dict)
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.owner}/{self.name}"
-
-    def label(self, name: str) -> Label | None:
-        wanted = name.casefold()
-        return next((one for one in self.labels.values() if one.name.casefold() == wanted), None)
-
-    def remarks_on(self, number: int) -> list[Remark]:
-        return [self.remarks[i] for i in self.talk.get(number, ())]
-
-    def add_remark(self, remark: Remark) -> None:
-        self.remarks[remark.id] = remark
-        self.talk.setdefault(remark.number, []).append(remark.id)
-
-    def drop_remark(self, remark: Remark) -> None:
-        del self.remarks[remark.id]
-        self.talk[remark.number].remove(remark.id)
 
 
 class World:

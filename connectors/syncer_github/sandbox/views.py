@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from syncer_github.sandbox.state import Event, Issue, Label, Remark, Repo, World
+from syncer_github.sandbox.state import World
+from syncer_github.sandbox.things import Event, Issue, Label, Remark, Repo
 
 Json = dict[str, Any]
 

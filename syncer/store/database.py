@@ -13,11 +13,14 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import event, pool
 
 from syncer.errors import StoreError
-from syncer.store import keys, schema
+from syncer.store import keys, meta, schema, versions
 from syncer.store.trouble import UNREADABLE, is_ours, told, unreadable
+
+log = structlog.get_logger()
 
 BUSY_SECONDS: Final = 30.0
 """How long a locked database is waited for, unless its URL says `?timeout=`."""
@@ -57,7 +60,7 @@ class Store:
             _private(path)
         engine = _engine(target)
         try:
-            _prepare(engine)
+            _prepare(engine, path)
             return cls(engine, path=path, key=_key(engine, path, key))
         except BaseException:
             engine.dispose()
@@ -67,7 +70,7 @@ class Store:
     def memory(cls, *, key: bytes = b"memory") -> Store:
         """Return an empty store that dies with the process."""
         engine = _engine(sa.make_url("sqlite://"))
-        _prepare(engine)
+        _prepare(engine, None)
         return cls(engine, key=key)
 
     def snapshot(self) -> Store:
@@ -101,6 +104,18 @@ class Store:
         """Yield a consistent view."""
         with _translated(self.name), self.engine.connect() as tx:
             yield tx
+
+    def tidy(self) -> None:
+        """Let SQLite look after its statistics and move its log into the database, as far as nobody is in the way."""
+        if self.engine.dialect.name != "sqlite":
+            return
+        # Neither works within a transaction, and SQLAlchemy would begin one.
+        with _translated(self.name), contextlib.closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            for pragma in ("analysis_limit = 400", "optimize", "wal_checkpoint(PASSIVE)"):
+                cursor.execute(f"PRAGMA {pragma}")
+                cursor.fetchall()
+            cursor.close()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -154,7 +169,7 @@ def _key(engine: sa.Engine, path: Path | None, said: bytes | None) -> bytes:
     """Return the markers' key, and remember in the database which one it is."""
     with engine.connect() as tx:
         used = tx.execute(sa.select(schema.links.c.id).limit(1)).first() is not None
-        known = _meta(tx, "key")
+        known = meta.said(tx, "key")
     if said is not None:
         key = said
     else:
@@ -169,8 +184,21 @@ def _key(engine: sa.Engine, path: Path | None, said: bytes | None) -> bytes:
             "its own records again. Restore that key from the backup (docs/operations.md)."
         )
     with _writing(engine) as tx:
-        _say_meta(tx, "key", mine)
+        meta.say(tx, "key", mine)
     return key
+
+
+def _prepare(engine: sa.Engine, path: Path | None) -> None:
+    """Bring the tables up to date: all steps in one transaction, so that a process killed among them
+    leaves the database as it was."""
+    name = _name(engine.url)
+    with engine.connect() as tx:
+        if versions.of(tx, name) == versions.newest():
+            return
+    with _writing(engine) as tx:
+        upgrade = versions.bring_up(tx, name, path)
+    if upgrade is not None:
+        log.info("database.upgraded", was=upgrade.was, to=upgrade.to, copy=str(upgrade.copy))
 
 
 # -- connections -----------------------------------------------------------------------------
@@ -214,47 +242,3 @@ def _creator(target: sa.URL) -> Callable[[], sqlite3.Connection]:
 def _writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
-
-
-# -- versions --------------------------------------------------------------------------------
-
-
-def _prepare(engine: sa.Engine) -> None:
-    """Bring the tables up to date: all steps in one transaction, so that a process killed among them
-    leaves the database as it was."""
-    newest = len(schema.MIGRATIONS)
-    with engine.connect() as tx:
-        if _version(tx, engine) == newest:
-            return
-    with _writing(engine) as tx:
-        version = _version(tx, engine)
-        if version > newest:
-            raise StoreError(
-                f"the database {_name(engine.url)} was written by a newer syncer (its version {version}, ours "
-                f"{newest}): install that version again, or restore the backup made before the upgrade."
-            )
-        for step in schema.MIGRATIONS[version:]:
-            step(tx)
-        _say_meta(tx, "version", str(newest))
-
-
-def _version(tx: sa.Connection, engine: sa.Engine) -> int:
-    tables = sa.inspect(tx).get_table_names()
-    if not tables:
-        return 0
-    if schema.meta.name not in tables:
-        raise StoreError(f"the database {_name(engine.url)} belongs to another program. Change [store] url.")
-    said = _meta(tx, "version") or ""
-    if not said.isdigit():
-        raise unreadable(_name(engine.url))
-    return int(said)
-
-
-def _meta(tx: sa.Connection, name: str) -> str | None:
-    row = tx.execute(sa.select(schema.meta.c.value).where(schema.meta.c.name == name)).first()
-    return None if row is None else str(row[0])
-
-
-def _say_meta(tx: sa.Connection, name: str, value: str) -> None:
-    tx.execute(sa.delete(schema.meta).where(schema.meta.c.name == name))
-    tx.execute(sa.insert(schema.meta).values(name=name, value=value))

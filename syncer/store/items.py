@@ -30,7 +30,9 @@ def _upserting(table: sa.Table, columns: frozenset[str], dialect: str) -> sa.Ins
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     keys = [c.name for c in table.primary_key]
     rest = {c.name: insert.excluded[c.name] for c in table.c if c.name in columns and c.name not in keys}
-    statement: sa.Insert = insert.on_conflict_do_update(index_elements=keys, set_=rest)
+    statement: sa.Insert = (
+        insert.on_conflict_do_update(index_elements=keys, set_=rest) if rest else insert.on_conflict_do_nothing()
+    )
     return statement
 
 

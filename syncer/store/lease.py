@@ -16,6 +16,8 @@ from syncer.store.database import Store
 from syncer.store.trouble import told
 
 _PAUSE: Final = 0.2
+_GLANCE: Final = 0.05
+"""Seconds a lease is tried for at least: who only looks (`held`) has it for an instant."""
 
 
 @contextlib.asynccontextmanager
@@ -24,12 +26,40 @@ async def lease(store: Store, sync: str, *, wait: float) -> AsyncIterator[None]:
     if store.path is None:
         yield
         return
-    file = store.path.with_name(f"{store.path.name}.{sync}.lock")
-    handle = await _locked(file, sync, store.name, time.monotonic() + wait)
+    file = _file(store.path, sync)
+    handle = await _locked(file, sync, store.name, time.monotonic() + max(wait, _GLANCE))
     try:
         yield
     finally:
         os.close(handle)
+
+
+def held(store: Store, name: str) -> int | None:
+    """Return the process id of who holds a lease, 0 where it is not known, None where nobody does.
+
+    It is not taken for that. Who holds a lease of this process is told too.
+    """
+    if store.path is None:
+        return None
+    try:
+        handle = os.open(_file(store.path, name), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise told(error, store.name) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        who = _signed(handle)
+        return int(who) if who.isdigit() else 0
+    else:
+        return None
+    finally:
+        os.close(handle)
+
+
+def _file(database: Path, name: str) -> Path:
+    return database.with_name(f"{database.name}.{name}.lock")
 
 
 async def _locked(file: Path, sync: str, name: str, deadline: float) -> int:
@@ -56,8 +86,7 @@ async def _lock(handle: int, sync: str, deadline: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             if time.monotonic() >= deadline:
-                who = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-                raise LeaseBusyError(f"another process (pid {who}) is running {sync}") from None
+                raise LeaseBusyError(f"another process (pid {_signed(handle) or 'unknown'}) is running {sync}") from None
             await asyncio.sleep(min(_PAUSE, max(0.01, deadline - time.monotonic())))
         else:
             return
@@ -68,6 +97,10 @@ def _is_found(handle: int, file: Path) -> bool:
         return os.path.samestat(os.fstat(handle), file.stat())
     except FileNotFoundError:
         return False
+
+
+def _signed(handle: int) -> str:
+    return os.pread(handle, 20, 0).decode(errors="replace").strip()
 
 
 def _sign(handle: int) -> None:

@@ -2,12 +2,12 @@
 
 The trail is a chain: every entry carries the hash of the one before it, and the database refuses to
 change or delete one. A long text is in the chain only as its hash and length; the words stand beside
-it in `texts`, where they can be erased without breaking the chain.
+it in `texts`, where they can be erased without breaking the chain. What is older than a person wants
+to keep is cut off at the old end (`pruning`); the cut is recorded in `meta` and told in the chain.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +15,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from syncer.store import aside, meta, words
 from syncer.store import encoding as code
-from syncer.store.items import batches, upsert
+from syncer.store.items import upsert
 from syncer.store.schema import audit, copies, runs, texts
 
-LONG: Final = 200
-"""A text longer than this, in characters, stands beside the chain and not in it."""
+CUT: Final = "cut"
+"""The act of the entry that tells of a cut."""
 
 DONE: Final = {"create": "created", "update": "updated", "comment": "commented", "close": "closed"}
 
@@ -43,17 +44,21 @@ def save_run(
     finished: datetime | None,
     doc: Mapping[str, Any],
 ) -> None:
-    aside: dict[str, str] = {}
+    bodies: dict[str, str] = {}
+    short = aside.put_aside(doc, bodies)
     row = {
         "id": id_,
         "sync": sync,
         "number": number,
         "started": code.stamp(started),
         "finished": code.stamp(finished),
-        "doc": code.dumps(_put_aside(doc, aside)),
+        "doc": code.dumps(short),
     }
-    _keep(tx, aside)
+    old = tx.execute(sa.select(runs.c.doc).where(runs.c.id == id_)).scalar()
+    now = aside.hashes(short)
+    words.keep(tx, bodies, {words.of_run(id_): now})
     upsert(tx, runs, [row])
+    words.let_go(tx, {words.of_run(id_): aside.hashes(code.loads(old or "")) - now})
 
 
 def load_runs(tx: sa.Connection, *, sync: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
@@ -61,14 +66,14 @@ def load_runs(tx: sa.Connection, *, sync: str | None = None, limit: int = 50) ->
     query = sa.select(runs.c.doc).order_by(runs.c.started.desc(), runs.c.number.desc()).limit(limit)
     if sync is not None:
         query = query.where(runs.c.sync == sync)
-    return _with_texts(tx, [code.loads(r[0]) for r in tx.execute(query)])
+    return words.with_texts(tx, [code.loads(r[0]) for r in tx.execute(query)])
 
 
 def load_run(tx: sa.Connection, id_: str) -> dict[str, Any] | None:
     row = tx.execute(sa.select(runs.c.doc).where(runs.c.id == id_)).first()
     if row is None:
         return None
-    doc: dict[str, Any] = _with_texts(tx, [code.loads(row[0])])[0]
+    doc: dict[str, Any] = words.with_texts(tx, [code.loads(row[0])])[0]
     return doc
 
 
@@ -83,13 +88,13 @@ def bury_unfinished(tx: sa.Connection, sync: str) -> list[str]:
         doc = code.loads(row.doc)
         if doc.get("outcome") != "running":
             continue
-        doc |= {"outcome": "failed", "error": "interrupted", "tally": _tally(tx, row.id)}
+        doc |= {"outcome": "failed", "error": "interrupted", "tally": tally_of(tx, row.id)}
         tx.execute(sa.update(runs).where(runs.c.id == row.id).values(doc=code.dumps(doc)))
         buried.append(row.id)
     return buried
 
 
-def _tally(tx: sa.Connection, run: str) -> dict[str, int]:
+def tally_of(tx: sa.Connection, run: str) -> dict[str, int]:
     writes = {(e["act"], e["ref"]) for _, e in _entries(tx, audit.c.run == run) if e["act"] in DONE}
     return {name: sum(1 for act, _ in writes if act == did) for did, name in DONE.items()}
 
@@ -117,39 +122,60 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Chain:
     """What a look at the whole chain found. `broken` is the number of the first entry that does not
-    fit, None where all do; `last` is the hash of the newest, to be kept elsewhere."""
+    fit, None where all do; `last` is the hash of the newest, to be kept elsewhere. `cut`: where its
+    old end was cut off."""
 
     entries: int
     last: str
     broken: int | None = None
+    cut: Cut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where the trail begins now: after the entry `seq` of hash `hash`. Nothing that was said from `before`
+    on is missing. Entries up to the cut may still be there for a while; they are no part of the trail."""
+
+    seq: int
+    hash: str
+    before: str
+
+    def document(self) -> dict[str, Any]:
+        return {"seq": self.seq, "hash": self.hash, "before": self.before}
 
 
 def append(tx: sa.Connection, sync: str, run: str, at: datetime, entries: Sequence[Entry]) -> None:
     """Add entries to the chain: each carries the hash of the one before it."""
     if not entries:
         return
-    last = tx.execute(sa.select(audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).scalar() or ""
-    aside: dict[str, str] = {}
+    newest = tx.execute(sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
+    seq, last = (newest.seq, newest.hash) if newest is not None else (0, "")
+    stamp = code.stamp(at)
+    bodies: dict[str, str] = {}
+    said: dict[str, set[str]] = {}
     rows: list[dict[str, Any]] = []
-    for entry in entries:
-        doc = code.dumps(
-            {
-                "ref": entry.ref,
-                "act": entry.act,
-                "field": entry.field,
-                "from": _put_aside(entry.before, aside),
-                "to": _put_aside(entry.after, aside),
-                "who": entry.who,
-                "why": entry.why,
-            }
-        )
-        stamp = code.stamp(at)
+    for number, entry in enumerate(entries, start=seq + 1):
+        short = _short(entry, bodies)
+        doc = code.dumps(short)
         digest = _chained(last, sync, run, entry.link, stamp, doc)
-        row = {"sync": sync, "run": run, "link": entry.link, "at": stamp, "doc": doc}
+        row = {"seq": number, "sync": sync, "run": run, "link": entry.link, "at": stamp, "doc": doc}
         rows.append({**row, "previous": last, "hash": digest})
+        said[words.of_entry(number)] = aside.hashes(short)
         last = digest
-    _keep(tx, aside)
+    words.keep(tx, bodies, said)
     tx.execute(sa.insert(audit), rows)
+
+
+def _short(entry: Entry, bodies: dict[str, str]) -> dict[str, Any]:
+    return {
+        "ref": entry.ref,
+        "act": entry.act,
+        "field": entry.field,
+        "from": aside.put_aside(entry.before, bodies),
+        "to": aside.put_aside(entry.after, bodies),
+        "who": entry.who,
+        "why": entry.why,
+    }
 
 
 def trail(tx: sa.Connection, link: str) -> Iterator[dict[str, Any]]:
@@ -162,6 +188,16 @@ def written_by(tx: sa.Connection, run: str) -> Iterator[dict[str, Any]]:
     """Yield the audit entries of one run, oldest first, each with its `link`."""
     for row, doc in _entries(tx, audit.c.run == run):
         yield {"run": row.run, "at": row.at, "link": row.link, **doc}
+
+
+def wrote_before_cut(tx: sa.Connection, run: str) -> str:
+    """Return from when on the trail is kept, where *run* began before that: what it wrote is not known in full.
+
+    "" where all of it is, and for an unknown run.
+    """
+    start = cut(tx)
+    started = tx.execute(sa.select(runs.c.started).where(runs.c.id == run)).scalar()
+    return start.before if start is not None and started is not None and started < start.before else ""
 
 
 def spots_of(tx: sa.Connection, *, connection: str = "", key: str = "", url: str = "") -> list[tuple[str, str]]:
@@ -189,25 +225,40 @@ def export(tx: sa.Connection) -> Iterator[dict[str, Any]]:
     """Yield the whole chain, oldest first, with what is needed to check it elsewhere.
 
     `hash` is SHA-256 over previous, sync, run, link, at and doc, joined by NUL, in UTF-8. `texts` are
-    the long texts of the entry by their own SHA-256, as far as they were not erased.
+    the long texts of the entry by their own SHA-256, as far as they were not erased. Of a trail that
+    was cut the first `previous` is the hash of the last entry that was cut off.
     """
-    for row in tx.execute(sa.select(audit).order_by(audit.c.seq)):
-        kept = _texts(tx, _hashes(code.loads(row.doc)))
+    for row in _chain(tx, cut(tx)):
+        kept = words.bodies_of(tx, aside.hashes(code.loads(row.doc)))
         plain = {name: getattr(row, name) for name in ("seq", "sync", "run", "link", "at", "doc", "previous", "hash")}
         yield {**plain, "texts": kept} if kept else plain
 
 
 def examined(tx: sa.Connection) -> Chain:
-    """Go through the whole chain and the texts beside it. What was cut off at the end shows only by
-    comparing `last` with a hash kept elsewhere."""
-    last, number = "", 0
-    for row in tx.execute(sa.select(audit).order_by(audit.c.seq)):
+    """Go through the whole chain and the texts beside it, from its cut on.
+
+    A cut counts as broken unless the chain tells of it. What was cut off at the new end shows only by
+    comparing `last` with a hash kept elsewhere.
+    """
+    start = cut(tx)
+    last, number = (start.hash if start is not None else ""), 0
+    told: Any = None
+    for row in _chain(tx, start):
         digest = _chained(last, row.sync, row.run, row.link, row.at, row.doc)
-        kept = _texts(tx, _hashes(code.loads(row.doc)))
-        if row.previous != last or row.hash != digest or any(_hash(body) != name for name, body in kept.items()):
-            return Chain(number, last, row.seq)
+        doc = code.loads(row.doc)
+        kept = words.bodies_of(tx, aside.hashes(doc))
+        if row.previous != last or row.hash != digest or any(aside.hash_of(b) != name for name, b in kept.items()):
+            return Chain(number, last, row.seq, start)
+        if doc["act"] == CUT:
+            told = doc["from"]
         last, number = row.hash, number + 1
-    return Chain(number, last)
+    if start is not None and told != start.document():
+        return Chain(number, last, start.seq + 1, start)
+    return Chain(number, last, None, start)
+
+
+def _chain(tx: sa.Connection, start: Cut | None) -> Iterator[Any]:
+    yield from tx.execute(sa.select(audit).where(audit.c.seq > (start.seq if start else 0)).order_by(audit.c.seq))
 
 
 def intact(tx: sa.Connection) -> bool:
@@ -215,21 +266,27 @@ def intact(tx: sa.Connection) -> bool:
     return examined(tx).broken is None
 
 
+def cut(tx: sa.Connection) -> Cut | None:
+    """Return where the old end of the trail was cut off, None where nothing was."""
+    seq, hash_, before = (meta.said(tx, f"cut.{name}") for name in ("seq", "hash", "before"))
+    return Cut(int(seq), hash_ or "", before or "") if seq else None
+
+
+def record_cut(tx: sa.Connection, found: Cut, at: datetime) -> None:
+    """Begin the trail after *found*, and tell so in the trail. Only then may entries up to it be deleted."""
+    append(tx, "", "", at, [Entry("", "", CUT, "", found.document(), None, "syncer", "older than is to be kept")])
+    for name, value in found.document().items():
+        meta.say(tx, f"cut.{name}", str(value))
+
+
 def _chained(*said: str) -> str:
-    return _hash("\0".join(said))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return aside.hash_of("\0".join(said))
 
 
 def _entries(tx: sa.Connection, wanted: sa.ColumnElement[bool]) -> Iterator[tuple[Any, dict[str, Any]]]:
     for row in tx.execute(sa.select(audit).where(wanted).order_by(audit.c.seq)):
-        doc: dict[str, Any] = _with_texts(tx, [code.loads(row.doc)])[0]
+        doc: dict[str, Any] = words.with_texts(tx, [code.loads(row.doc)])[0]
         yield row, doc
-
-
-# -- long texts ------------------------------------------------------------------------------
 
 
 def erase(tx: sa.Connection, hash_: str) -> bool:
@@ -241,52 +298,3 @@ def erase(tx: sa.Connection, hash_: str) -> bool:
     if tx.dialect.name == "sqlite":
         tx.exec_driver_sql("PRAGMA secure_delete = ON")
     return bool(tx.execute(sa.delete(texts).where(texts.c.hash == hash_)).rowcount)
-
-
-def _put_aside(value: Any, aside: dict[str, str]) -> Any:  # noqa: ANN401 -- any JSON
-    """Return *value* with each long text replaced by what stands for it; the texts go into *aside*."""
-    if isinstance(value, str) and len(value) > LONG:
-        name = _hash(value)
-        aside[name] = value
-        return {"sha256": name, "length": len(value)}
-    if isinstance(value, Mapping):
-        return {k: _put_aside(v, aside) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_put_aside(v, aside) for v in value]
-    return value
-
-
-def _keep(tx: sa.Connection, aside: Mapping[str, str]) -> None:
-    upsert(tx, texts, [{"hash": name, "body": body} for name, body in aside.items()])
-
-
-def _with_texts(tx: sa.Connection, docs: list[Any]) -> list[Any]:
-    kept = _texts(tx, _hashes(docs))
-    return [_given_back(doc, kept) for doc in docs] if kept else docs
-
-
-def _given_back(value: Any, kept: Mapping[str, str]) -> Any:  # noqa: ANN401 -- any JSON
-    if isinstance(value, dict):
-        if _stands_for_text(value):
-            return kept.get(value["sha256"], value)
-        return {k: _given_back(v, kept) for k, v in value.items()}
-    return [_given_back(v, kept) for v in value] if isinstance(value, list) else value
-
-
-def _hashes(value: Any) -> set[str]:  # noqa: ANN401 -- any JSON
-    if isinstance(value, dict):
-        if _stands_for_text(value):
-            return {value["sha256"]}
-        return {h for v in value.values() for h in _hashes(v)}
-    return {h for v in value for h in _hashes(v)} if isinstance(value, list) else set()
-
-
-def _stands_for_text(value: Mapping[str, Any]) -> bool:
-    return value.keys() == {"sha256", "length"}
-
-
-def _texts(tx: sa.Connection, hashes: set[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for batch in batches(hashes):
-        found |= {r.hash: r.body for r in tx.execute(sa.select(texts).where(texts.c.hash.in_(batch)))}
-    return found

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
+from syncer.store import aside, encoding
+
 metadata = sa.MetaData()
 _text, _int = sa.Text, sa.Integer
 
@@ -163,6 +165,7 @@ runs = sa.Table(
     _column("finished", _text),
     _column("doc", _text),
     sa.Index("runs_by_sync", "sync", "number"),
+    sa.Index("runs_by_age", "started"),
 )
 
 audit = sa.Table(
@@ -187,7 +190,16 @@ texts = sa.Table(
     _column("hash", _text, key=True),
     _column("body", _text),
 )
-"""Long values of the audit trail, by the hash that stands for them in the chain: they can be erased."""
+"""Long values of the audit trail and the runs, by the hash that stands for them: they can be erased."""
+
+uses = sa.Table(
+    "uses",
+    metadata,
+    _column("hash", _text, key=True),
+    _column("owner", _text, key=True),
+    sqlite_with_rowid=False,
+)
+"""Who refers to a long text: "audit:<seq>", "run:<id>"."""
 
 leads = sa.Table(
     "leads",
@@ -247,8 +259,28 @@ def _second(tx: sa.Connection) -> None:
 
 
 def _third(tx: sa.Connection) -> None:
-    """What the daemon remembers: leads, deliveries, its pulse."""
+    """What the daemon remembers, who refers to a long text, an audit trail that may be cut at its old end."""
     metadata.create_all(tx)
+    _complete(tx, runs)
+    for table, owner in ((audit, sa.literal("audit:") + sa.cast(audit.c.seq, _text)), (runs, "run:" + runs.c.id)):
+        _note_uses(tx, table, owner)
+    if tx.dialect.name == "sqlite":
+        tx.exec_driver_sql("DROP TRIGGER IF EXISTS audit_no_delete")
+        # Only rows up to the cut that was recorded before; whether the trail tells of that cut is for `examined`.
+        tx.exec_driver_sql(
+            "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit WHEN OLD.seq > "
+            "COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'cut.seq'), 0) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        )
+
+
+def _note_uses(tx: sa.Connection, table: sa.Table, owner: sa.ColumnElement[str]) -> None:
+    """Note the long texts that the rows of an older database refer to."""
+    said = sa.select(owner, table.c.doc).where(table.c.doc.contains('"sha256"', autoescape=True))
+    for rows in tx.execute(said).partitions(400):
+        found = [{"hash": h, "owner": who} for who, doc in rows for h in aside.hashes(encoding.loads(doc))]
+        if found:
+            tx.execute(sa.insert(uses), found)
 
 
 def _complete(tx: sa.Connection, table: sa.Table) -> None:

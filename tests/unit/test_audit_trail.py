@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from syncer.store import Store, records
-from syncer.store.records import Entry
+from syncer.store.pruning import prune_audit
+from syncer.store.records import Cut, Entry
 from syncer.store.schema import audit, meta, texts
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -183,6 +184,185 @@ def test_an_export_can_be_checked_without_us() -> None:
         assert line["hash"] == last
     assert [list(line.get("texts", {}).values()) for line in lines] == [[], [LONG]]
     assert chain(store).last == last
+
+
+# -- cut at its old end ----------------------------------------------------------------------
+
+LATER = NOW + timedelta(days=30)
+
+
+def cut_store(*entries: Entry, keep: int = 2, most: int = 1000) -> Store:
+    """Return a store whose trail holds the last *keep* of *entries*, and the entry that tells of the cut."""
+    store = store_with(*entries)
+    cut(store, NOW + timedelta(seconds=len(entries) - keep), most)
+    return store
+
+
+def cut(store: Store, before: datetime, most: int = 1000, at: datetime = LATER) -> int:
+    with store.write() as tx:
+        return prune_audit(tx, before, at, most=most).rows
+
+
+def lines(store: Store) -> list[dict[str, Any]]:
+    with store.read() as tx:
+        return list(records.export(tx))
+
+
+def numbers(store: Store) -> list[int]:
+    with store.read() as tx:
+        return list(tx.execute(sa.select(audit.c.seq).order_by(audit.c.seq)).scalars())
+
+
+def test_a_trail_cut_at_its_old_end_keeps_the_rest_and_tells_of_the_cut() -> None:
+    store = cut_store(*[ENTRY] * 5)
+
+    found = chain(store)
+    acts = [json.loads(line["doc"])["act"] for line in lines(store)]
+
+    assert (found.broken, found.entries) == (None, 3)
+    assert found.cut is not None
+    assert found.cut.before == "2026-11-02T09:00:03.000000Z"
+    assert acts == ["update", "update", "cut"]
+    assert numbers(store) == [4, 5, 6]
+
+
+def test_a_trail_none_of_which_is_old_is_not_cut() -> None:
+    store = store_with(ENTRY, ENTRY)
+
+    gone = cut(store, NOW)
+
+    assert (gone, numbers(store), chain(store).cut) == (0, [1, 2], None)
+
+
+def test_the_numbers_of_a_trail_go_on_where_all_of_it_was_cut() -> None:
+    store = store_with(ENTRY, ENTRY)
+    gone = cut(store, LATER)
+
+    with store.write() as tx:
+        records.append(tx, "s", "R2", LATER, [ENTRY])
+
+    assert gone == 2
+    assert numbers(store) == [3, 4]
+    assert chain(store).broken is None
+
+
+def test_a_trail_is_cut_again_and_again() -> None:
+    store = store_with(*[ENTRY] * 6)
+
+    gone = [cut(store, NOW + timedelta(seconds=n), at=NOW + timedelta(seconds=10 + n)) for n in (2, 2, 4, 13)]
+
+    assert gone == [2, 0, 2, 3]
+    assert numbers(store) == [8, 9]
+    assert chain(store).broken is None
+
+
+def test_a_long_cut_goes_in_steps_and_the_trail_is_whole_between_them() -> None:
+    store = store_with(*[ENTRY] * 7)
+
+    steps = []
+    while gone := cut(store, NOW + timedelta(seconds=5), most=2):
+        steps.append((gone, chain(store).broken, [line["seq"] for line in lines(store)]))
+
+    assert steps == [(2, None, [6, 7, 8]), (2, None, [6, 7, 8]), (1, None, [6, 7, 8])]
+
+
+def test_only_the_longest_beginning_that_is_old_is_cut() -> None:
+    store = store_with(ENTRY, ENTRY)
+    with store.write() as tx:
+        records.append(tx, "s", "R0", NOW - timedelta(days=1), [ENTRY])
+
+    gone = cut(store, NOW + timedelta(seconds=1))
+
+    assert gone == 1
+    assert numbers(store) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM audit", "DELETE FROM audit WHERE seq = 4", "UPDATE audit SET at=''"]
+)
+def test_the_database_refuses_to_delete_more_than_was_cut(statement: str) -> None:
+    store = cut_store(*[ENTRY] * 5)
+
+    with pytest.raises(sa.exc.IntegrityError, match="append-only"), store.write() as tx:
+        tx.exec_driver_sql(statement)
+
+    assert numbers(store) == [4, 5, 6]
+
+
+def test_the_database_refuses_a_cut_that_was_not_recorded() -> None:
+    store = store_with(*[ENTRY] * 3)
+
+    with pytest.raises(sa.exc.IntegrityError, match="append-only"), store.write() as tx:
+        tx.exec_driver_sql("DELETE FROM audit WHERE seq = 1")
+
+
+def test_a_cut_that_the_trail_does_not_tell_of_is_found_out() -> None:
+    store = store_with(*[ENTRY] * 3)
+    with store.read() as tx:
+        hash_ = str(tx.execute(sa.select(audit.c.hash).where(audit.c.seq == 1)).scalar_one())
+    with store.write() as tx:
+        for name, value in Cut(1, hash_, "2026-11-02T09:00:01.000000Z").document().items():
+            tx.execute(sa.insert(meta).values(name=f"cut.{name}", value=str(value)))
+        tx.exec_driver_sql("DELETE FROM audit WHERE seq = 1")
+
+    assert chain(store).broken == 2
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE audit SET doc = replace(doc, 'New', 'Fake') WHERE seq = 4",
+        "UPDATE audit SET doc = replace(doc, 'New', 'Fake') WHERE seq = 5",
+        "DELETE FROM audit WHERE seq = 4",
+        "DELETE FROM audit WHERE seq = 5",
+        "UPDATE meta SET value = '4' WHERE name = 'cut.seq'",
+        "UPDATE meta SET value = '2026-12-01T00:00:00.000000Z' WHERE name = 'cut.before'",
+        "DELETE FROM meta WHERE name LIKE 'cut.%'",
+        "UPDATE audit SET doc = replace(doc, '\"seq\":3', '\"seq\":2') WHERE seq = 6",
+    ],
+)
+def test_after_a_cut_who_gets_round_the_refusal_is_still_found_out(forgery: str) -> None:
+    store = cut_store(*[ENTRY] * 5)
+    intact = chain(store).broken
+    with store.write() as tx:
+        for change in ("update", "delete"):
+            tx.exec_driver_sql(f"DROP TRIGGER audit_no_{change}")
+        tx.exec_driver_sql(forgery)
+
+    assert intact is None
+    assert chain(store).broken in {4, 5, 6}
+
+
+def test_an_export_of_a_cut_trail_can_be_checked_without_us_and_fits_the_one_before() -> None:
+    store = store_with(*[ENTRY] * 5)
+    before = {line["seq"]: line["hash"] for line in lines(store)}
+    cut(store, NOW + timedelta(seconds=3))
+
+    first, *_ = after = lines(store)
+
+    assert first["previous"] == before[3]
+    last = first["previous"]
+    for line in after:
+        said = "\0".join([last, line["sync"], line["run"], line["link"], line["at"], line["doc"]])
+        last = hashlib.sha256(said.encode()).hexdigest()
+        assert line["hash"] == last
+
+
+def test_a_run_that_wrote_what_was_cut_is_known_to_be_too_old_for_an_undo() -> None:
+    store = store_with(*[ENTRY] * 5)
+    with store.write() as tx:
+        for id_, second in (("R1", 0), ("R2", 3)):
+            at = NOW + timedelta(seconds=second)
+            records.save_run(tx, id_=id_, sync="s", number=1, started=at, finished=at, doc={"run": id_})
+    with store.read() as tx:
+        whole = records.wrote_before_cut(tx, "R1")
+
+    cut(store, NOW + timedelta(seconds=3))
+
+    with store.read() as tx:
+        found = [records.wrote_before_cut(tx, run) for run in ("R1", "R2", "R3")]
+    assert whole == ""
+    assert found == ["2026-11-02T09:00:03.000000Z", "", ""]
 
 
 # -- runs ------------------------------------------------------------------------------------

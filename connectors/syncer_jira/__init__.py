@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from syncer.connector import Connector, Setting
+from syncer.connector import Connector, Delivery, Heard, Setting
 from syncer.errors import ConfigError
+from syncer_jira import hooks
 from syncer_jira.connector import JiraConnector
 from syncer_jira.settings import JiraSettings
 
@@ -18,7 +20,7 @@ class Jira:
     name: ClassVar[str] = "jira"
     version: ClassVar[str] = "0.1.0"
     abilities: ClassVar[frozenset[str]] = frozenset(
-        {"archive", "comments", "history", "transitions", "parent", "private"}
+        {"archive", "comments", "history", "hooks", "transitions", "parent", "private"}
     )
     settings: ClassVar[type[BaseModel]] = JiraSettings
     fields: ClassVar[frozenset[str]] = frozenset(
@@ -48,6 +50,18 @@ class Jira:
                 key=f"connections.{setting.connection}.edition",
             )
         return JiraConnector(setting, options)
+
+    def listen(
+        self,
+        delivery: Delivery,
+        *,
+        connection: str,
+        options: Any,  # noqa: ANN401 -- our settings
+        secrets: Sequence[str],
+        window: float,
+    ) -> Heard:
+        """Verify a delivery and say where to look (see `hooks`). Raises `DeliveryError`."""
+        return hooks.listen(delivery, connection=connection, project=options.project, secrets=secrets, window=window)
 
 
 __all__ = ["Jira"]

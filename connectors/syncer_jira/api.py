@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from syncer.connector import Setting
+from syncer.connector import Budget, Setting
 from syncer.errors import (
     ConnectorError,
     CredentialsError,
@@ -20,6 +20,7 @@ from syncer.errors import (
     UnavailableError,
 )
 from syncer.sdk.http import BODY_SHOWN, Http, hide, redact, retry_after
+from syncer_jira import limits
 from syncer_jira.settings import JiraSettings
 
 Object: TypeAlias = Mapping[str, Any]
@@ -46,7 +47,7 @@ class Api:
 
     def __post_init__(self) -> None:
         hide(self.options.token.get_secret_value())
-        self.http = Http(self.setting, self.options.url, self._headers, self._classify)
+        self.http = Http(self.setting, self.options.url, self._headers, self._classify, self._budget)
 
     async def _headers(self) -> Mapping[str, str]:
         pair = f"{self.options.email}:{self.options.token.get_secret_value()}"
@@ -56,6 +57,9 @@ class Api:
 
     def _classify(self, response: httpx.Response) -> ConnectorError | None:
         return refusal(response, self.setting.clock())
+
+    def _budget(self, response: httpx.Response) -> Budget | None:
+        return limits.budget(response, self.setting.clock())
 
     async def ask(self, path: str, **params: Any) -> Any:  # noqa: ANN401 -- the JSON border
         """GET what must be there."""
@@ -167,18 +171,7 @@ def refusal(response: httpx.Response, now: datetime) -> ConnectorError | None:
 
 def _limit(response: httpx.Response, now: datetime) -> RateLimitedError:
     reason = response.headers.get("ratelimit-reason", "no reason given")
-    wait = retry_after(response, now)
-    reset = response.headers.get("x-ratelimit-reset")
-    if wait is None and reset:
-        wait = _until(reset, now)
-    return RateLimitedError(f"rate limited ({reason})", retry_after=wait)
-
-
-def _until(reset: str, now: datetime) -> float | None:
-    try:
-        return max(0.0, (datetime.fromisoformat(reset) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    return RateLimitedError(f"rate limited ({reason})", retry_after=limits.until(response, now))
 
 
 def _is_write(request: httpx.Request) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from syncer.connector import Place, Setting
+from syncer.connector import Hook, Place, Setting
 from syncer.errors import NotFoundError, RejectedError
 from syncer.model import (
     Address,
@@ -33,6 +33,7 @@ from syncer_jira.history import latest
 from syncer_jira.lookup import Lookup
 from syncer_jira.moves import Mover
 from syncer_jira.settings import JiraSettings
+from syncer_jira.subscriptions import Subscriptions
 from syncer_jira.talk import Talk
 
 
@@ -214,6 +215,28 @@ class JiraConnector:
     async def delete_comment(self, item: Address, comment: Ref) -> None:
         """Delete a comment of ours; one that is gone already is no error."""
         await self._talk().delete(item, comment)
+
+    # -- webhooks --------------------------------------------------------------------------------
+
+    async def hooks(self) -> Sequence[Hook]:
+        """Return the site's admin webhooks but those for another project alone. Needs a Jira administrator."""
+        return await self._subscriptions().all()
+
+    async def add_hook(self, url: str, secret: str) -> Hook:
+        """Register *url* for the issues of the project and their comments, or renew the webhook it has.
+
+        Jira's answer does not show that it took the secret: only a delivery does, for one that is not
+        signed is refused. A webhook is not told of an issue that leaves the project: its JQL no longer
+        matches. Cloud posts to https with a certificate of a public authority alone.
+        """
+        return await self._subscriptions().add(url, secret)
+
+    async def remove_hook(self, hook: Hook) -> None:
+        """Remove a webhook; one that is gone already is no error."""
+        await self._subscriptions().remove(hook)
+
+    def _subscriptions(self) -> Subscriptions:
+        return Subscriptions(self._api, self._facts().project["key"])
 
     def _talk(self) -> Talk:
         return Talk(self._api, self._facts())

@@ -105,12 +105,13 @@ class Bench:
         return [t for t in told if method in {".*", t.split()[0]} and path in t]
 
     def violations(self) -> list[str]:
-        """Return what the calls so far break of the published contract."""
+        """Return what the calls so far break of the published contract, which leaves admin webhooks out."""
         folder = contracts()
         if folder is None:
             return []
+        calls = [c for c in self.sandbox.wire.calls if not c.path.startswith("/rest/webhooks/")]
         contract = Contract.load(folder / "jira" / "jira-cloud-platform-v3.openapi.json.gz")
-        return [line for call in self.sandbox.wire.calls for line in contract.check(call)]
+        return [line for call in calls for line in contract.check(call)]
 
 
 @contextlib.asynccontextmanager

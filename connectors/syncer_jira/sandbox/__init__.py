@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from syncer.sdk.postman import Postman
 from syncer.sdk.sandbox import Call, Wire
 from syncer_jira import adf
 from syncer_jira.sandbox.ask import Gate
+from syncer_jira.sandbox.hooks import Hooks
 from syncer_jira.sandbox.rest import WIDE_PAGE, Rest
 from syncer_jira.sandbox.site import Site
 from syncer_jira.sandbox.things import (
@@ -55,6 +56,8 @@ class JiraSandbox:
     nothing, tests try both: *bumps* (do edited and deleted comments, archiving and restoring move
     an issue's `updated`), *tells_archived* (does an archived issue say so in its fields). *in_role*:
     the sync's account is of the role that restricted comments are for.
+
+    `post` delivers the webhooks that are registered with the API.
     """
 
     def __init__(
@@ -89,8 +92,12 @@ class JiraSandbox:
             in_role=in_role,
         )
         self.token = secrets.token_urlsafe(24)
-        self.rest = Rest(Gate(self.site, per_issue), self.token, page_cap, premium)
-        self.wire = Wire(self.rest.app(), _is_write, _limited)
+        gate = Gate(self.site, per_issue)
+        self.post = Postman()
+        hooks = Hooks(gate, self.post)
+        self.site.tell = hooks.tell
+        self.rest = Rest(gate, hooks, self.token, page_cap, premium)
+        self.wire = Wire(self.rest.app(), _is_write, self._limited)
         self.people: Mapping[str, str] = {u.name: u.id for u in self.site.users.values() if u.name != BOT}
 
     def options(self, url: str) -> dict[str, Any]:
@@ -149,7 +156,7 @@ class JiraSandbox:
     def remove(self, key: str) -> None:
         """Delete an issue with its sub-tasks; other children stay, without a parent."""
         with self.site.lock:
-            self.site.delete(self._at(key))
+            self.site.delete(self._at(key), self.site.account("jane"))
 
     def archive(self, key: str) -> None:
         """Put an issue away with its sub-tasks: readable by id, in no search, not to be edited."""
@@ -164,14 +171,12 @@ class JiraSandbox:
             if self._at(key).archived is not None:
                 self.site.unarchive(self._at(key))
             if self._at(key).hidden:
-                self.site.secure(self._at(key), None)
+                self.site.secure(self._at(key), None, self.site.account("jane"))
 
     def move(self, key: str) -> str:
         """Move an issue to another project; its id stays, and the old key still finds it."""
         with self.site.lock:
-            issue = self._at(key)
-            moved = replace(issue, key=self.site.new_key(OTHER), updated=self.site.tick())
-            return self.site.keep(moved).key
+            return self.site.move(self._at(key), OTHER, self.site.account("jane")).key
 
     def hide(self, key: str) -> None:
         """Put an issue under a security level the sync's account does not have."""
@@ -180,7 +185,8 @@ class JiraSandbox:
     def secure(self, key: str, *, ours: bool) -> None:
         """Put an issue under a security level the sync's account has, or has not."""
         with self.site.lock:
-            self.site.secure(self._at(key), next(level for level in LEVELS if level.ours is ours))
+            level = next(level for level in LEVELS if level.ours is ours)
+            self.site.secure(self._at(key), level, self.site.account("jane"))
 
     def rename(self, project: str) -> None:
         """Give the project another key."""
@@ -234,6 +240,18 @@ class JiraSandbox:
         note = next(n for n in issue.notes if n.id == id_)
         return {"id": id_, "author": self.site.users[note.author].name, "body": adf.to_markdown(dict(note.body))}
 
+    def _limited(self) -> tuple[int, dict[str, str], Any]:
+        """Refuse as Jira does what goes beyond the requests a second it takes of one kind. It speaks of that
+        limit in refusals alone: an API token has no quota that could run low."""
+        headers = {
+            "Retry-After": "1",
+            "RateLimit-Reason": "jira-burst-based",
+            "X-RateLimit-Limit": "100",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": f"{self.site.clock() + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        return 429, headers, {"errorMessages": ["Rate limit exceeded."], "errors": {}}
+
     def _at(self, key: str) -> Issue:
         return self.site.issues[self.site.keys[key]]
 
@@ -270,11 +288,6 @@ def _now() -> datetime:
 def _is_write(call: Call) -> bool:
     reads = ("/search/jql", "/search", "/bulkfetch")
     return call.method != "GET" and not call.path.endswith(reads)
-
-
-def _limited() -> tuple[int, dict[str, str], Any]:
-    headers = {"Retry-After": "1", "RateLimit-Reason": "jira-burst-based", "X-RateLimit-Remaining": "0"}
-    return 429, headers, {"errorMessages": ["Rate limit exceeded."], "errors": {}}
 
 
 __all__ = ["JiraSandbox"]

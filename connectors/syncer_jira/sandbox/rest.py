@@ -18,6 +18,7 @@ from starlette.routing import Route
 from syncer_jira.sandbox import jql
 from syncer_jira.sandbox.ask import Answer, Ask, Gate, Operation
 from syncer_jira.sandbox.edits import Edit, RefusedError, properties
+from syncer_jira.sandbox.hooks import Hooks
 from syncer_jira.sandbox.place import Surroundings
 from syncer_jira.sandbox.shapes import Shapes
 from syncer_jira.sandbox.shelf import Shelf
@@ -43,6 +44,7 @@ class Rest:
     """*page_cap* is the longest page of a search; tests make it short."""
 
     gate: Gate
+    hooks: Hooks
     token: str
     page_cap: int = WIDE_PAGE
     premium: bool = True
@@ -97,6 +99,7 @@ class Rest:
             ("PUT", f"{issue}/properties/{{key}}", self.set_property),
         ]
         routes = [Route(ROOT + path, self._endpoint(run), methods=[method]) for method, path, run in operations]
+        routes += [Route(path, self._endpoint(run), methods=[method]) for method, path, run in self.hooks.operations()]
         return Starlette(routes=routes, exception_handlers={404: _nowhere})
 
     def _endpoint(self, run: Operation) -> Callable[[Request], Any]:
@@ -205,7 +208,7 @@ class Rest:
         issue = self.gate.issue(ask)
         if self.site.subtasks(issue) and ask.query.get("deleteSubtasks") != "true":
             raise RefusedError(400, "The issue has subtasks. You must specify the 'deleteSubtasks' parameter.")
-        self.site.delete(issue)
+        self.site.delete(issue, self.site.account(BOT))
         return 204, None
 
     def transitions(self, ask: Ask) -> Answer:

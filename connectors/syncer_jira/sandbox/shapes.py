@@ -31,13 +31,14 @@ EMBEDDED = 20
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """*base* is the address the request came to."""
+    """*base* is the address the request came to, *version* that of the REST API which links lead to."""
 
     site: Site
     base: str
+    version: int = 3
 
     def link(self, path: str) -> str:
-        return f"{self.base}/rest/api/3/{path}"
+        return f"{self.base}/rest/api/{self.version}/{path}"
 
     def time(self, at: datetime) -> str:
         """Return Jira's form: the site's zone, an offset without a colon."""

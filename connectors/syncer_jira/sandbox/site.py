@@ -17,6 +17,7 @@ from syncer_jira.sandbox.things import (
     RESOLUTIONS,
     START,
     Entry,
+    Event,
     Fields,
     Issue,
     Kind,
@@ -59,6 +60,8 @@ class Site:
     """Keys the project once had."""
     shelved: Literal["archived", "deleted"] | None = None
     """The project is in the archive, or in the trash."""
+    tell: Callable[[Event], None] = lambda _: None
+    """Hears of what happened to issues and comments. Jira documents no webhook for the archive."""
     _numbers: dict[str, int] = field(default_factory=dict)
     _last: datetime | None = None
     _next: int = 10_000
@@ -166,7 +169,9 @@ class Site:
         issue = Issue(
             self.number(), self.new_key(self.project), {**defaults, **fields}, now, now, who, dict(properties)
         )
-        return self.keep(issue)
+        self.keep(issue)
+        self.tell(Event("jira:issue_created", issue, "issue_created", who))
+        return issue
 
     def change(self, issue: Issue, fields: Fields, who: str) -> Issue:
         """Set *fields* and write history; nothing moves where nothing differs."""
@@ -177,7 +182,9 @@ class Site:
         now = self.tick()
         items = [self._item(k, issue.fields.get(k), v) for k, v in sorted(changed.items())]
         entry = Entry(str(self.number()), who, now, items)
-        return self.keep(replace(issue, fields={**issue.fields, **changed}, updated=now, log=(*issue.log, entry)))
+        made = self.keep(replace(issue, fields={**issue.fields, **changed}, updated=now, log=(*issue.log, entry)))
+        self.tell(Event("jira:issue_updated", made, _kind(changed), who, entry))
+        return made
 
     def _with_resolution(self, issue: Issue, fields: Fields) -> Fields:
         """The workflow's post functions: closing sets a resolution, reopening clears it."""
@@ -220,7 +227,8 @@ class Site:
     def say(self, issue: Issue, body: Mapping[str, Any], who: str, *, restricted: bool = False) -> Note:
         now = self.tick()
         note = Note(str(self.number()), who, body, now, now, restricted)
-        self.keep(replace(issue, notes=(*issue.notes, note), updated=now))
+        made = self.keep(replace(issue, notes=(*issue.notes, note), updated=now))
+        self.tell(Event("comment_created", made, note=note))
         return note
 
     def _bumped(self, issue: Issue, now: datetime) -> Issue:
@@ -233,14 +241,16 @@ class Site:
         kept = note.restricted if restricted is None else restricted
         edited = replace(note, body=body, updated=now, editor=who or note.author, restricted=kept)
         notes = tuple(edited if n.id == comment else n for n in issue.notes)
-        self.keep(self._bumped(replace(issue, notes=notes), now))
+        made = self.keep(self._bumped(replace(issue, notes=notes), now))
+        self.tell(Event("comment_updated", made, note=edited))
         return edited
 
     def unsay(self, comment: str) -> None:
         """Delete a comment; nothing is left of it. Raises KeyError where there is none."""
-        issue, _ = self._said(comment)
+        issue, note = self._said(comment)
         notes = tuple(n for n in issue.notes if n.id != comment)
-        self.keep(self._bumped(replace(issue, notes=notes), self.tick()))
+        made = self.keep(self._bumped(replace(issue, notes=notes), self.tick()))
+        self.tell(Event("comment_deleted", made, note=note))
 
     def note(self, comment: str) -> Note:
         return self._said(comment)[1]
@@ -254,13 +264,24 @@ class Site:
 
     # -- away and back ---------------------------------------------------------------------------
 
-    def delete(self, issue: Issue) -> None:
+    def delete(self, issue: Issue, who: str, *, primary: bool = True) -> None:
         """Delete an issue with its sub-tasks; other children stay, without a parent."""
         for below in self.subtasks(issue):
-            self.delete(below)
+            self.delete(below, who, primary=False)
         del self.issues[issue.id]
         for child in [i for i in self.issues.values() if i.fields["parent"] == issue.id]:
             self.keep(replace(child, fields={**child.fields, "parent": None}))
+        self.tell(Event("jira:issue_deleted", issue, who=who, primary=primary))
+        for note in issue.notes:
+            self.tell(Event("comment_deleted", issue, note=note, primary=False))
+
+    def move(self, issue: Issue, project: str, who: str) -> Issue:
+        """Move an issue to another project, where it has another key."""
+        now = self.tick()
+        moved = self.keep(replace(issue, key=self.new_key(project), updated=now))
+        items = [_switch("Key", issue.key, moved.key), _switch("project", issue.project, moved.project)]
+        self.tell(Event("jira:issue_updated", moved, "issue_moved", who, Entry(str(self.number()), who, now, items)))
+        return moved
 
     def archive(self, issue: Issue, who: str) -> int:
         """Put an issue away with its sub-tasks; return how many."""
@@ -278,10 +299,14 @@ class Site:
             self.keep(self._bumped(replace(one, archived=None, archiver=None), now))
         return len(put)
 
-    def secure(self, issue: Issue, level: Level | None) -> None:
+    def secure(self, issue: Issue, level: Level | None, who: str) -> None:
         """Set an issue's security level, which needs a scheme."""
         self.levels = self.levels or LEVELS
-        self.keep(replace(issue, level=level, updated=self.tick()))
+        now = self.tick()
+        made = self.keep(replace(issue, level=level, updated=now))
+        before, after = (one.name if one else None for one in (issue.level, level))
+        items = [_switch("security", before, after)]
+        self.tell(Event("jira:issue_updated", made, "issue_updated", who, Entry(str(self.number()), who, now, items)))
 
     def rename(self, key: str) -> None:
         """Give the project another key: its issues follow, and their old keys still find them."""
@@ -291,3 +316,13 @@ class Site:
         self.project = key
         for issue in ours:
             self.keep(replace(issue, key=f"{key}-{issue.key.partition('-')[2]}"))
+
+
+def _kind(changed: Mapping[str, Any]) -> str:
+    if "status" in changed:
+        return "issue_generic"
+    return "issue_assigned" if "assignee" in changed else "issue_updated"
+
+
+def _switch(name: str, before: str | None, after: str | None) -> Mapping[str, Any]:
+    return {"field": name, "fieldtype": "jira", "from": None, "fromString": before, "to": None, "toString": after}

@@ -145,3 +145,20 @@ class Issue:
     @property
     def project(self) -> str:
         return self.key.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to an issue, or to a comment on it, as webhooks tell it.
+
+    `name` is Jira's `webhookEvent`, `kind` its `issue_event_type_name`. `primary` is False for the
+    fallout of another event, as of comments deleted with their issue.
+    """
+
+    name: str
+    issue: Issue
+    kind: str | None = None
+    who: str | None = None
+    entry: Entry | None = None
+    note: Note | None = None
+    primary: bool = True

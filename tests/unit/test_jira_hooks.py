@@ -19,7 +19,7 @@ from syncer.errors import DeliveryError
 from syncer.model import Address, Ref
 from syncer_jira import Jira
 from syncer_jira.hooks import COMMENTS, ISSUES
-from syncer_jira.limits import budget
+from syncer_jira.limits import budget, until
 from tests.contract.openapi import contracts
 
 NOW = datetime(2026, 11, 2, 15, 0, tzinfo=UTC)
@@ -391,6 +391,27 @@ def test_deep_huge_and_missing_is_malformed(body: bytes) -> None:
         listen(delivery(body))
 
 
+@pytest.mark.parametrize(
+    "stamp", [None, 5, [], "yesterday", "0001-01-01T00:00:00+1400", "9999-12-31T23:59:59-1400", "\ud800"]
+)
+def test_a_stamp_that_is_none_leaves_the_lead_without(stamp: object) -> None:
+    odd = {**issue(), "fields": {"updated": stamp}}
+
+    assert heard(said("jira:issue_updated", issue=odd)).leads == (Lead(to()),)
+
+
+@pytest.mark.parametrize("key", [None, 7, "", "ROAD", "ROAD-7\n", "ROAD-\u0667", "\ud800-7", "ROAD-7/../8", "-7"])
+def test_a_key_that_is_none_is_malformed(key: object) -> None:
+    with pytest.raises(DeliveryError, match="malformed"):
+        heard(said("jira:issue_updated", issue={**issue(project="ROAD"), "key": key}))
+
+
+@pytest.mark.parametrize("id_", [None, True, 1.5, -1, "", "²", "1 or 1=1", "10007\n", [], 10**30])
+def test_an_id_that_is_none_is_malformed(id_: object) -> None:
+    with pytest.raises(DeliveryError, match="malformed"):
+        heard(said("comment_created", issue={**issue(), "id": id_}, comment=comment()))
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 
@@ -454,6 +475,12 @@ def test_the_global_quota_is_known_without_its_policy() -> None:
     )
 
 
+def test_a_refusal_that_names_no_wait_is_waited_out_until_the_reset() -> None:
+    refused = httpx.Response(429, headers={"x-ratelimit-reset": "2026-11-02T15:00:09Z"})
+
+    assert until(refused, NOW) == 9.0
+
+
 NONSENSE = st.one_of(
     st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
     st.sampled_from(["-1", "1e9", "nan", "9" * 5000, '"a";r=999999999999999;t=999999999999999', '"a";q=0', '"a";r=']),
@@ -473,6 +500,8 @@ NONSENSE = st.one_of(
     )
 )
 def test_headers_of_nonsense_do_no_harm(headers: dict[str, str]) -> None:
-    told = budget(httpx.Response(200, headers=headers), NOW)
+    answer = httpx.Response(429, headers=headers)
+    told = budget(answer, NOW)
 
+    assert (until(answer, NOW) or 0.0) >= 0.0
     assert told is None or (told.limit >= 0 and told.remaining >= 0)

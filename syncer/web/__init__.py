@@ -1,0 +1,1 @@
+"""The daemon's door: webhooks come in, health and metrics are told. Nothing here does a run's work."""

@@ -37,6 +37,14 @@ def short(value: Any, length: int = SHOWN) -> str:  # noqa: ANN401 -- any value
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def span(seconds: float) -> str:
+    """Return a length of time as people say it: in its largest whole unit."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows: a Rich table on a terminal, tab-separated lines in a pipe."""
     lines = [[clean(cell) for cell in row] for row in rows]

@@ -86,8 +86,10 @@ async def _lock(handle: int, sync: str, deadline: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             if time.monotonic() >= deadline:
-                raise LeaseBusyError(f"another process (pid {_signed(handle) or 'unknown'}) is running {sync}") from None
-            await asyncio.sleep(min(_PAUSE, max(0.01, deadline - time.monotonic())))
+                raise LeaseBusyError(
+                    f"another process (pid {_signed(handle) or 'unknown'}) is running {sync}"
+                ) from None
+            await asyncio.sleep(min(_PAUSE, max(0.01, (deadline - time.monotonic()) / 4)))
         else:
             return
 

@@ -7,6 +7,7 @@ import typer
 from syncer.cli import (
     adopt,
     audit,
+    backup,
     check,
     connectors,
     daemon,
@@ -17,6 +18,8 @@ from syncer.cli import (
     links,
     parked,
     rebuild,
+    runs,
+    status,
     sync,
     undo,
 )
@@ -28,7 +31,9 @@ def register(app: typer.Typer) -> None:
         check,
         sync,
         daemon,
+        status,
         adopt,
+        runs,
         history,
         held,
         parked,
@@ -37,6 +42,7 @@ def register(app: typer.Typer) -> None:
         audit,
         undo,
         rebuild,
+        backup,
         connectors,
     )
     for group in groups:

@@ -61,9 +61,12 @@ async def undo(store: Store, wiring: Wiring, run: str, request: Request, *, dry:
 
 def _refuse_unknown(store: Store, wiring: Wiring, run: str) -> None:
     with store.read() as tx:
-        doc = records.load_run(tx, run)
+        doc, since = records.load_run(tx, run), records.wrote_before_cut(tx, run)
     if doc is None or doc["sync"] != wiring.rules.sync:
         raise ConfigError(f"{wiring.rules.sync} has no run {run}", fix="`syncer runs` lists them.")
+    if since:
+        fix = "What it wrote is not known in full any more ([store.keep] audit)."
+        raise ConfigError(f"{run} began before {since}, when the audit trail begins now.", fix=fix)
 
 
 def _save(session: Session, started: datetime, finished: datetime | None, doc: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ class GitHub:
 
     name: ClassVar[str] = "github"
     version: ClassVar[str] = "0.1.0"
-    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "private"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "hooks", "private"})
     settings: ClassVar[type[BaseModel]] = GitHubSettings
     fields: ClassVar[frozenset[str]] = frozenset({"title", "body", "kind", "status", "priority", "labels", "assignees"})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from syncer.connector import Place, Setting
+from syncer.connector import Hook, Place, Setting
 from syncer.errors import NotFoundError, RejectedError
 from syncer.model import (
     JSON,
@@ -39,6 +39,7 @@ from syncer_github.limits import Pace, is_githubs_own
 from syncer_github.lookup import Lookup, number_of
 from syncer_github.place import Facts, Repository
 from syncer_github.records import Me, comment_of, label_names, record_of, when
+from syncer_github.registration import Registration
 from syncer_github.settings import GitHubSettings
 from syncer_github.steps import Request, request_for, steps
 from syncer_github.streams import Cursor, changed
@@ -68,6 +69,7 @@ class GitHubConnector:
         self._me = Me("")
         self._lookup = Lookup(self._api, self._name)
         self._talk = Talk(self._api, self._home, self._name, self.get)
+        self._registration = Registration(self._api, self._home, self._name)
 
     # -- the place ---------------------------------------------------------------------------
 
@@ -234,6 +236,17 @@ class GitHubConnector:
         raise RejectedError(
             f"{address.key} cannot be put away: GitHub has no archive for issues", connection=self._name
         )
+
+    # -- webhooks ----------------------------------------------------------------------------
+
+    async def hooks(self) -> Sequence[Hook]:
+        return await self._registration.hooks()
+
+    async def add_hook(self, url: str, secret: str) -> Hook:
+        return await self._registration.add(url, secret)
+
+    async def remove_hook(self, hook: Hook) -> None:
+        await self._registration.remove(hook)
 
     # -- history -----------------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from syncer.connector import Budget, Connector, Place, Setting
+from syncer.connector import Budget, Connector, Delivery, Heard, Hook, Hooks, Place, Setting
 from syncer.model import (
     JSON,
     Address,
@@ -26,13 +27,17 @@ from syncer.model import (
     Record,
     client_id,
 )
+from syncer.sdk.postman import Letter
 from syncer.sdk.sandbox import App, Call, Receive, Scope, Send
 from syncer_github import GitHub
 from syncer_github.sandbox import GitHubSandbox
-from tests.contract.openapi import Contract, contracts
+from tests.contract.openapi import Contract, Document, contracts
 
 START = datetime(2026, 11, 2, 15, 0, 30, 123_000, tzinfo=UTC)
 URL = "http://127.0.0.1:9"
+EAR = "http://127.0.0.1:9/hooks/github"
+"""Where nobody listens: deliveries are looked at as they were sent."""
+SECRET = "whsec"
 
 UNDOCUMENTED = ("answer 307 is not documented", "answer 301 is not documented")
 """Recordings show both for a renamed repository, whatever is asked; the document lists 301, and not everywhere."""
@@ -224,6 +229,32 @@ class Desk:
             now = shown.fields if shown is not None else now
         return receipts
 
+    async def listening(self, url: str = EAR) -> Hook:
+        """Register a webhook, and be done with its ping."""
+        assert isinstance(self.connector, Hooks)
+        hook = await self.connector.add_hook(url, SECRET)
+        self.deliveries()
+        return hook
+
+    def deliveries(self) -> list[Letter]:
+        """Return what was delivered since the last time; by its schema, every one of it."""
+        assert self.sandbox.post.idle()
+        letters = [letter for letter, _ in self.sandbox.post.sent]
+        self.sandbox.post.sent.clear()
+        assert [wrong for letter in letters for wrong in wrongs(letter)] == []
+        return letters
+
+    def told(self) -> list[str]:
+        """Return the same as "event action"."""
+        return [f"{event(one)} {said(one)['action']}" for one in self.deliveries()]
+
+    def heard(self, letter: Letter) -> Heard:
+        """Return what our own ear makes of a delivery."""
+        headers = {name.lower(): value for name, value in letter.headers.items()}
+        options = GitHub.settings.model_validate(self.sandbox.options(URL))
+        delivery = Delivery(headers, letter.body, self.bench.clock())
+        return GitHub().listen(delivery, connection="github", options=options, secrets=[SECRET], window=300.0)
+
     def draft(self, title: str, marker: str = "L0.abc", patch: Patch | None = None, **native: Any) -> Draft:
         return Draft("issue", {**(patch or {}), **native, "title": title}, marker, client_id(marker))
 
@@ -260,6 +291,41 @@ class Instead:
         headers = [(k.encode(), v.encode()) for k, v in self.headers.items()]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def event(letter: Letter) -> str:
+    return letter.headers["X-GitHub-Event"]
+
+
+def said(letter: Letter) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(letter.body)
+    return body
+
+
+def wrongs(letter: Letter) -> Sequence[str]:
+    """Return what a delivery breaks of the published schema of its event."""
+    document = _webhooks()
+    if document is None:
+        return []
+    name = "-".join([event(letter), *([said(letter)["action"]] if "action" in said(letter) else [])]).replace("_", "-")
+    place = f"/webhooks/{name}/post"
+    asked = document.raw["webhooks"][name]["post"]
+    needs = {p["name"].casefold() for p in asked["parameters"] if p["in"] == "header"}
+    missing = needs - {header.casefold() for header in letter.headers}
+    pointer = f"{place}/requestBody/content/application~1json/schema"
+    return [
+        *(f"{name}: no header {header}" for header in sorted(missing)),
+        *(f"{name}: {line}" for line in document.complaints("answered", pointer, said(letter))),
+    ]
+
+
+@functools.cache
+def _webhooks() -> Document | None:
+    folder = contracts()
+    if folder is None:
+        return None
+    text = (folder / "github" / "webhooks" / "webhook-schemas.json").read_text()
+    return Document.of({"openapi": "3.0", **json.loads(text)})
 
 
 def _united(one: Any, other: Any) -> Delta:

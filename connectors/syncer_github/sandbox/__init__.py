@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from syncer.sdk.postman import Postman
 from syncer.sdk.sandbox import Call, Wire
 from syncer_github.sandbox.desk import Desk
+from syncer_github.sandbox.herald import Herald
 from syncer_github.sandbox.refusals import secondary
 from syncer_github.sandbox.rest import Rest
 from syncer_github.sandbox.state import World
@@ -31,6 +33,8 @@ class GitHubSandbox:
     Statuses are "open", "closed" (as completed), "not_planned" and "duplicate". *push*: whether
     the sync's account may push; without it GitHub drops labels and assignees silently. *types*: the
     issue types of the organisation. *pulls*: pull requests that lie among the issues from the start.
+    *admin*: whether the sync's account administers the repository, and so its webhooks. `post` delivers
+    what they hear: whatever happens, whoever does it; with no webhook there is no delivery.
     """
 
     def __init__(
@@ -42,12 +46,15 @@ class GitHubSandbox:
         repository: str = "acme/web",
         types: Sequence[str] = (),
         pulls: int = 1,
+        admin: bool = True,
     ) -> None:
-        self.world = World(clock or _now, repository, private=private, push=push)
+        self.world = World(clock or _now, repository, private=private, push=push, admin=admin)
         self.world.types = tuple(types)
         self.people: Mapping[str, str] = self.world.people
         self.desk = Desk(self.world, TOKEN)
-        self.wire = Wire(Rest(self.world, self.desk).app(), is_write, secondary)
+        self.post = Postman()
+        herald = Herald(self.world, self.post)
+        self.wire = Wire(Rest(self.world, self.desk, herald).app(), is_write, secondary)
         self._configured = repository
         for number in range(pulls):
             self.pull(f"Bump a dependency ({number + 1})")
@@ -70,9 +77,10 @@ class GitHubSandbox:
         with world.lock:
             issue = world.new_issue(world.repo, title, body or None, world.account(by), at=created)
             born = issue.updated
-            self._change(issue, world.account(by), fields)
-            if created is not None:
-                issue.updated = born
+            with world.bearing(issue):
+                self._change(issue, world.account(by), fields)
+                if created is not None:
+                    issue.updated = born
             return f"#{issue.number}"
 
     def edit(self, key: str, *, by: str = "jane", **fields: Any) -> None:  # noqa: ANN401 -- per field
@@ -86,7 +94,7 @@ class GitHubSandbox:
                 case "title":
                     world.retitle(issue, value, by)
                 case "body":
-                    world.rewrite(issue, value)
+                    world.rewrite(issue, value, by)
                 case "status":
                     self._set_status(issue, value, by)
                 case "labels":
@@ -118,13 +126,14 @@ class GitHubSandbox:
     def reword(self, comment: str, body: str, *, by: str | None = None) -> None:
         """Edit a comment; its issue's stamp stands still. REST does not tell who edited."""
         with self.world.lock:
-            if by is not None:
-                self.world.account(by)
-            self.world.reword(self._remark(comment), body)
+            remark = self._remark(comment)
+            author = remark.author if by is None else self.world.account(by)
+            self.world.reword(self.world.repo, remark, body, author)
 
     def unsay(self, comment: str) -> None:
         with self.world.lock:
-            self.world.unsay(self.world.repo, self._remark(comment))
+            remark = self._remark(comment)
+            self.world.unsay(self.world.repo, remark, remark.author)
 
     def pull(self, title: str, *, by: str = "omar") -> str:
         """Open a pull request: it takes a number and is listed among the issues."""
@@ -146,7 +155,7 @@ class GitHubSandbox:
 
     def remove(self, key: str) -> None:
         with self.world.lock:
-            self.world.delete(self.world.repo, self._at(key))
+            self.world.delete(self.world.repo, self._at(key), self.people["jane"])
 
     def archive(self, key: str) -> None:
         raise TypeError(f"{key} cannot be put away: GitHub has no archive for issues")
@@ -192,7 +201,7 @@ class GitHubSandbox:
     def rename(self, name: str) -> None:
         """Rename the repository; the old name redirects."""
         with self.world.lock:
-            self.world.rename(self.world.repo, name)
+            self.world.rename(self.world.repo, name, self.people["jane"])
 
     def shut_out(self, *, out: bool = True) -> None:
         """Take the sync's access to the whole repository away: everything answers 404."""
@@ -208,14 +217,14 @@ class GitHubSandbox:
         with self.world.lock:
             label = self.world.repo.label(name)
             if label is not None:
-                self.world.drop_label(self.world.repo, label)
+                self.world.drop_label(self.world.repo, label, self.people["jane"])
 
     def rename_label(self, name: str, to: str) -> None:
         """Rename a label of the repository: the issues' stamps stand still."""
         with self.world.lock:
             label = self.world.repo.label(name)
             if label is not None:
-                self.world.rename_label(label, to)
+                self.world.rename_label(self.world.repo, label, to, self.people["jane"])
 
     # -- looking -----------------------------------------------------------------------------
 

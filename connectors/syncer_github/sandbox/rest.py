@@ -12,6 +12,8 @@ from starlette.routing import Route
 
 from syncer_github.sandbox.desk import Desk, one_of, paged, said, since_of
 from syncer_github.sandbox.graph import answered
+from syncer_github.sandbox.herald import Herald
+from syncer_github.sandbox.hook_rest import HookRest
 from syncer_github.sandbox.refusals import (
     Refusal,
     body_of,
@@ -38,9 +40,10 @@ REASONS = ("completed", "not_planned", "duplicate", "reopened")
 class Rest:
     """What GitHub does with each request; every one runs under the world's lock."""
 
-    def __init__(self, world: World, desk: Desk) -> None:
+    def __init__(self, world: World, desk: Desk, herald: Herald) -> None:
         self.world = world
         self.desk = desk
+        self._hooks = HookRest(world, desk, herald, self._repo)
         self._sorted: dict[tuple[int, int, str, str], list[Issue]] = {}
 
     def app(self) -> Starlette:
@@ -79,6 +82,7 @@ class Rest:
             ("DELETE", issue + "/assignees", self.unassign),
             ("GET", issue + "/events", self.events),
             ("GET", issue + "/timeline", self.timeline),
+            *self._hooks.paths(),
         ]
 
     def _with(self, endpoint: Callable[..., Any]) -> Endpoint:
@@ -271,7 +275,8 @@ class Rest:
         title, text = title_of(body, required=True), body_of(body)
         sets = self._checked_sets(body)
         issue = self.world.new_issue(repo, str(title), text, BOT)
-        self._apply_sets(repo, issue, sets)
+        with self.world.bearing(issue):
+            self._apply_sets(repo, issue, sets)
         view = self._views(request).issue(repo, issue)
         return self.desk.answer(view, 201, {"location": view["url"]})
 
@@ -289,7 +294,7 @@ class Rest:
         if title is not None:
             self.world.retitle(issue, title, BOT)
         if "body" in body:
-            self.world.rewrite(issue, text)
+            self.world.rewrite(issue, text, BOT)
         if state is not None:
             self.world.set_state(issue, state, reason, BOT)
         self._apply_sets(repo, issue, sets)
@@ -374,10 +379,10 @@ class Rest:
         repo, remark = self._our_remark(request)
         if repo.issues[remark.number].locked and not self.world.push:
             raise locked()
-        self.world.reword(remark, remark_of(body))
+        self.world.reword(repo, remark, remark_of(body), BOT)
         return self.desk.answer(self._views(request).remark(repo, remark))
 
     def delete_comment(self, request: Request, _: dict[str, Any]) -> Response:
         repo, remark = self._our_remark(request)
-        self.world.unsay(repo, remark)
+        self.world.unsay(repo, remark, BOT)
         return Response(status_code=204, headers=self.desk.headers())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from syncer_github.sandbox.things import Event, Issue, Label, Remark, Repo
+from syncer_github.sandbox.things import Event, Happening, Issue, Label, Remark, Repo
 
 BOT = "syncer-bot"
 PEOPLE: Mapping[str, str] = {
@@ -22,15 +23,63 @@ PEOPLE: Mapping[str, str] = {
 """Short name -> login."""
 DEFAULT_LABELS = {"bug": "d73a4a", "enhancement": "a2eeef", "good first issue": "7057ff"}
 ASSIGNEES_MOST = 10
+HOOKABLE = frozenset(
+    {
+        "*",
+        "issue_comment",
+        "issue_dependencies",
+        "issues",
+        "label",
+        "milestone",
+        "pull_request",
+        "push",
+        "repository",
+        "sub_issues",
+    }
+)
+"""Of the events a repository's webhook can hear of, those that matter here. Projects are the organisation's."""
+TOLD = {
+    "closed": "closed",
+    "reopened": "reopened",
+    "labeled": "labeled",
+    "unlabeled": "unlabeled",
+    "assigned": "assigned",
+    "unassigned": "unassigned",
+    "locked": "locked",
+    "renamed": "edited",
+    "issue_type_added": "typed",
+    "issue_type_changed": "typed",
+    "issue_type_removed": "untyped",
+}
+"""An issue's event -> the action that webhooks hear of."""
+
+
+def _nobody(_: Happening) -> None:
+    return
 
 
 class World:
-    """Everything behind the API, under one lock."""
+    """Everything behind the API, under one lock.
 
-    def __init__(self, clock: Callable[[], datetime], repository: str, *, private: bool, push: bool) -> None:
+    *tell* hears of what happens to repositories that have webhooks. *admin*: whether the sync's account
+    may see and change them.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        repository: str,
+        *,
+        private: bool,
+        push: bool,
+        admin: bool = True,
+    ) -> None:
         self.lock = threading.RLock()
         self.clock = clock
         self.push = push
+        self.admin = admin and push
+        self.hookable = set(HOOKABLE)
+        self.tell: Callable[[Happening], None] = _nobody
         self.types: tuple[str, ...] = ()
         self.people: dict[str, str] = dict(PEOPLE)
         self.assignable: set[str] = set(self.people.values())
@@ -88,9 +137,40 @@ class World:
         repo.labels[label.id] = label
         return label
 
-    def label_named(self, repo: Repo, name: str) -> Label:
+    def label_named(self, repo: Repo, name: str, by: str) -> Label:
         """Return the label called *name* in any case; an unknown one is made, as GitHub does."""
-        return repo.label(name) or self.add_label(repo, name)
+        found = repo.label(name)
+        if found is None:
+            found = self.add_label(repo, name)
+            self._tell(repo, "label", "created", by, label=found)
+        return found
+
+    # -- telling -----------------------------------------------------------------------------
+
+    def _tell(self, repo: Repo, event: str, action: str, by: str, **about: Any) -> None:  # noqa: ANN401 -- per member
+        if repo.hooks:
+            self.tell(Happening(event, action, repo, by, **about))
+
+    def _tell_of(self, issue: Issue, action: str, by: str, **about: Any) -> None:  # noqa: ANN401 -- per member
+        if not issue.is_pull:
+            self._tell(self.home(issue), "issues", action, by, issue=issue, **about)
+
+    def home(self, issue: Issue) -> Repo:
+        """Return the repository an issue is or was in."""
+        return next(repo for repo in self.repos() if repo.issues.get(issue.number) is issue)
+
+    @contextlib.contextmanager
+    def bearing(self, issue: Issue) -> Iterator[None]:
+        """Tell of a new issue as it is when its fields are set, and after that of each of them."""
+        tell, later = self.tell, list[Happening]()
+        self.tell = later.append
+        try:
+            yield
+        finally:
+            self.tell = tell
+        self._tell_of(issue, "opened", issue.author)
+        for one in later:
+            tell(one)
 
     # -- issues ------------------------------------------------------------------------------
 
@@ -118,16 +198,27 @@ class World:
     def note(self, issue: Issue, event: str, by: str, **facts: Any) -> None:  # noqa: ANN401 -- any JSON
         issue.events.append(Event(self.next_id(), event, by, self.now(), facts))
         self.touch(issue)
+        if event in TOLD:
+            self._tell_of(issue, TOLD[event], by, **self._about(issue, facts))
+
+    def _about(self, issue: Issue, facts: Mapping[str, Any]) -> dict[str, Any]:
+        about: dict[str, Any] = {"type": issue.type, "assignee": facts.get("assignee")}
+        if "label" in facts:
+            about["label"] = self.home(issue).label(facts["label"]["name"])
+        if "rename" in facts:
+            about["before"] = {"title": facts["rename"]["from"]}
+        return about
 
     def retitle(self, issue: Issue, title: str, by: str) -> None:
         if title != issue.title:
             old, issue.title = issue.title, title
             self.note(issue, "renamed", by, rename={"from": old, "to": title})
 
-    def rewrite(self, issue: Issue, body: str | None) -> None:
+    def rewrite(self, issue: Issue, body: str | None, by: str) -> None:
         if body != issue.body:
-            issue.body = body
+            old, issue.body = issue.body, body
             self.touch(issue)
+            self._tell_of(issue, "edited", by, before={"body": old or ""})
 
     def set_state(self, issue: Issue, state: str, reason: str | None, by: str) -> None:
         """Open or close; a reason is ignored unless the state changes."""
@@ -150,7 +241,7 @@ class World:
 
     def add_labels(self, repo: Repo, issue: Issue, names: Iterable[str], by: str) -> None:
         for name in names:
-            label = self.label_named(repo, name)
+            label = self.label_named(repo, name, by)
             if label.id not in issue.labels:
                 issue.labels.append(label.id)
                 self.note(issue, "labeled", by, label={"name": label.name, "color": label.color})
@@ -202,41 +293,50 @@ class World:
         remark = Remark(self.next_id(), issue.number, by, body, now, now)
         repo.add_remark(remark)
         self.touch(issue)
+        self._tell(repo, "issue_comment", "created", by, issue=issue, remark=remark)
         return remark
 
-    def reword(self, remark: Remark, body: str) -> None:
-        remark.body, remark.updated = body, max(remark.updated, self.now())
+    def reword(self, repo: Repo, remark: Remark, body: str, by: str) -> None:
+        """Give a comment another text; its issue's stamp stands still."""
+        old, remark.body = remark.body, body
+        remark.updated = max(remark.updated, self.now())
         self.version += 1
+        about = {"issue": repo.issues[remark.number], "remark": remark, "before": {"body": old}}
+        self._tell(repo, "issue_comment", "edited", by, **about)
 
-    def unsay(self, repo: Repo, remark: Remark) -> None:
+    def unsay(self, repo: Repo, remark: Remark, by: str) -> None:
         """Delete a comment: it leaves the list without a trace, and its issue's stamp stands still."""
         repo.drop_remark(remark)
         self.version += 1
+        self._tell(repo, "issue_comment", "deleted", by, issue=repo.issues[remark.number], remark=remark)
 
     def silence(self, repo: Repo, issue: Issue) -> None:
         """Take an issue's comments away with it."""
         for remark in repo.remarks_on(issue.number):
             repo.drop_remark(remark)
 
-    def drop_label(self, repo: Repo, label: Label) -> None:
+    def drop_label(self, repo: Repo, label: Label, by: str) -> None:
         """Delete a label from the repository; the stamps of issues that had it stand still."""
         for issue in repo.issues.values():
             if label.id in issue.labels:
                 issue.labels.remove(label.id)
         del repo.labels[label.id]
         self.version += 1
+        self._tell(repo, "label", "deleted", by, label=label)
 
-    def rename_label(self, label: Label, name: str) -> None:
+    def rename_label(self, repo: Repo, label: Label, name: str, by: str) -> None:
         """Rename a label everywhere; no stamp moves."""
-        label.name = name
+        old, label.name = label.name, name
         self.version += 1
+        self._tell(repo, "label", "edited", by, label=label, before={"name": old})
 
     # -- leaving -----------------------------------------------------------------------------
 
-    def delete(self, repo: Repo, issue: Issue) -> None:
+    def delete(self, repo: Repo, issue: Issue, by: str) -> None:
         issue.deleted = True
         self.silence(repo, issue)
         self.version += 1
+        self._tell_of(issue, "deleted", by)
 
     def convert(self, repo: Repo, issue: Issue, status: int) -> None:
         """Make a discussion of an issue. What the API answers then is not documented: 404 or 410."""
@@ -244,7 +344,7 @@ class World:
         self.silence(repo, issue)
         self.version += 1
 
-    def transfer(self, repo: Repo, issue: Issue, to: Repo) -> Issue:
+    def transfer(self, repo: Repo, issue: Issue, to: Repo, by: str = "jane-doe") -> Issue:
         """Move an issue as GitHub does: a new id and number; comments go along, labels where they are known.
 
         Raises ValueError for closed issues, and from private to public: GitHub offers neither.
@@ -261,9 +361,13 @@ class World:
             to.add_remark(remark)
         issue.moved = (to.id, copy.number)
         self.touch(copy)
+        self._tell_of(issue, "transferred", by, other=(to, copy))
+        self._tell_of(copy, "opened", by, other=(repo, issue))
         return copy
 
-    def rename(self, repo: Repo, name: str) -> None:
+    def rename(self, repo: Repo, name: str, by: str) -> None:
+        old = repo.name
         repo.old_names.add(repo.full_name.casefold())
         repo.name = re.sub(r"[^A-Za-z0-9._-]", "-", name)
         self.version += 1
+        self._tell(repo, "repository", "renamed", by, before={"repository": {"name": old}})

@@ -73,6 +73,22 @@ class Issue:
 
 
 @dataclass(slots=True)
+class Hook:
+    """A webhook. `root`: the API's address as whoever registered it reached us."""
+
+    id: int
+    url: str
+    root: str
+    created: datetime
+    updated: datetime
+    events: list[str]
+    secret: str | None = None
+    form: bool = False
+    insecure_ssl: str = "0"
+    active: bool = True
+
+
+@dataclass(slots=True)
 class Repo:
     id: int
     owner: str
@@ -86,6 +102,7 @@ class Repo:
     remarks: dict[int, Remark] = field(default_factory=dict)
     talk: dict[int, list[int]] = field(default_factory=dict)
     labels: dict[int, Label] = field(default_factory=dict)
+    hooks: dict[int, Hook] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -105,3 +122,21 @@ class Repo:
     def drop_remark(self, remark: Remark) -> None:
         del self.remarks[remark.id]
         self.talk[remark.number].remove(remark.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What GitHub tells webhooks of. `by`: whose doing it is. `before`: old values by member.
+    `other`: the issue at the other end of a transfer."""
+
+    event: str
+    action: str
+    repo: Repo
+    by: str
+    issue: Issue | None = None
+    remark: Remark | None = None
+    label: Label | None = None
+    assignee: str | None = None
+    type: str | None = None
+    before: Mapping[str, Any] = field(default_factory=dict)
+    other: tuple[Repo, Issue] | None = None

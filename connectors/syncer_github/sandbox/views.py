@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from syncer_github.sandbox.state import World
-from syncer_github.sandbox.things import Event, Issue, Label, Remark, Repo
+from syncer_github.sandbox.things import Event, Hook, Issue, Label, Remark, Repo
 
 Json = dict[str, Any]
 
@@ -165,7 +165,13 @@ class Views:
             **dict.fromkeys(zero, 0),
             "network_count": 0,
             "subscribers_count": 1,
-            "permissions": {"admin": False, "maintain": False, "push": push, "triage": push, "pull": True},
+            "permissions": {
+                "admin": self.world.admin,
+                "maintain": self.world.admin,
+                "push": push,
+                "triage": push,
+                "pull": True,
+            },
         }
 
     def label(self, repo: Repo, label: Label) -> Json:
@@ -276,6 +282,48 @@ class Views:
             "author_association": "MEMBER",
             "reactions": self._reactions(url),
             "performed_via_github_app": None,
+        }
+
+    def organization(self, repo: Repo) -> Json:
+        login, url = repo.owner, f"{self.root}/orgs/{repo.owner}"
+        return {
+            "login": login,
+            "id": self.world.user_id(login),
+            "node_id": node_id("Organization", self.world.user_id(login)),
+            "url": url,
+            "repos_url": f"{url}/repos",
+            "events_url": f"{url}/events",
+            "hooks_url": f"{url}/hooks",
+            "issues_url": f"{url}/issues",
+            "members_url": f"{url}/members{{/member}}",
+            "public_members_url": f"{url}/public_members{{/member}}",
+            "avatar_url": f"https://avatars.githubusercontent.com/u/{self.world.user_id(login)}?v=4",
+            "description": None,
+        }
+
+    def hook(self, repo: Repo, hook: Hook) -> Json:
+        """Return a webhook as the API shows it: never its secret."""
+        url = f"{self.root}/repos/{repo.full_name}/hooks/{hook.id}"
+        config = {
+            "content_type": "form" if hook.form else "json",
+            "insecure_ssl": hook.insecure_ssl,
+            "url": hook.url,
+            **({"secret": "********"} if hook.secret else {}),
+        }
+        return {
+            "type": "Repository",
+            "id": hook.id,
+            "name": "web",
+            "active": hook.active,
+            "events": list(hook.events),
+            "config": config,
+            "updated_at": told(hook.updated),
+            "created_at": told(hook.created),
+            "url": url,
+            "test_url": f"{url}/test",
+            "ping_url": f"{url}/pings",
+            "deliveries_url": f"{url}/deliveries",
+            "last_response": {"code": None, "status": "unused", "message": None},
         }
 
     def event(self, repo: Repo, event: Event) -> Json:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,8 +17,9 @@ import httpx
 import pytest
 from graphql import GraphQLSchema, build_schema
 
-from syncer.connector import Budget, Connector, Place, Setting
+from syncer.connector import Budget, Connector, Delivery, Heard, Hooks, Place, Setting
 from syncer.model import JSON, Address, Comment, Draft, Page, Patch, Receipt, Record, client_id
+from syncer.sdk.sandbox import Message, Receive, Scope, Send, serve
 from syncer_linear import Linear
 from syncer_linear.sandbox import LinearSandbox
 
@@ -128,6 +130,55 @@ class Bench:
         return [body["variables"]["input"] for body in sent if body["operationName"] == operation]
 
 
+@dataclass
+class Letterbox:
+    """Where webhooks are delivered: it answers 200 and keeps them, as they came at our clock."""
+
+    sandbox: LinearSandbox
+    url: str = ""
+    secret: str = "a signing secret"
+    got: list[Delivery] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while True:
+            part: Message = await receive()
+            body += part.get("body", b"")
+            if not part.get("more_body"):
+                break
+        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        self.got.append(Delivery(headers, body, self.sandbox.space.clock()))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def taken(self) -> list[Delivery]:
+        """Return what came since this was last asked."""
+        assert self.sandbox.post.idle()
+        taken, self.got = self.got, []
+        return taken
+
+    def bodies(self) -> list[Any]:
+        """Return the bodies of what came since this was last asked."""
+        return [json.loads(delivery.body) for delivery in self.taken()]
+
+    def heard(self) -> list[Heard]:
+        """Return what the plugin understands of what came since this was last asked."""
+        options = Linear.settings.model_validate(self.sandbox.options(URL))
+        return [
+            Linear().listen(delivery, connection="linear", options=options, secrets=[self.secret], window=60.0)
+            for delivery in self.taken()
+        ]
+
+
+@contextlib.contextmanager
+def letterbox(sandbox: LinearSandbox) -> Iterator[Letterbox]:
+    """Open a letterbox on loopback, which no webhook knows of yet."""
+    box = Letterbox(sandbox)
+    with serve(box) as url:
+        box.url = f"{url}/hooks/linear"
+        yield box
+
+
 @contextlib.asynccontextmanager
 async def desk(options: Mapping[str, Any] | None = None, **sandbox: Any) -> AsyncIterator[Desk]:
     """Open a connector on a new sandbox."""
@@ -157,6 +208,11 @@ class Desk:
     sandbox: LinearSandbox
     connector: Connector
     place: Place
+
+    @property
+    def hooks(self) -> Hooks:
+        assert isinstance(self.connector, Hooks)
+        return self.connector
 
     async def pages(self, cursor: str | None = None) -> list[Page]:
         return [page async for page in self.connector.changes(cursor)]

@@ -275,12 +275,8 @@ JSONS = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-DATA = st.fixed_dictionaries(
-    {},
-    optional=dict.fromkeys(
-        ("id", "updatedAt", "teamId", "team", "identifier", "issueId", "issue", "trashed", "archivedAt"), JSONS
-    ),
-)
+SPOKEN = ("id", "updatedAt", "teamId", "team", "identifier", "issueId", "issue", "trashed", "archivedAt")
+DATA = st.fixed_dictionaries({}, optional=dict.fromkeys(SPOKEN, JSONS))
 
 
 @given(

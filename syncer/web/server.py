@@ -93,7 +93,7 @@ def _bound(host: str, port: int) -> socket.socket:
 def _unusable(host: str, port: int, error: OSError) -> ConfigError:
     return ConfigError(
         f"cannot listen on {host}:{port} ({error.strerror or error}).",
-        key="daemon",
+        key="daemon.listen",
         fix='Change listen to a free address of this machine, like "127.0.0.1:8722", or to "off"; '
         "or end the program that has it.",
     )

@@ -21,7 +21,7 @@ async def findings(api: Api, facts: Facts, setting: Setting) -> Sequence[Problem
     try:
         await facts.me(fresh=True)
         here = await facts.repository(fresh=True)
-        found += _about(here)
+        found += _about(here, facts.configured)
         if here.issues:
             await facts.labels(here, fresh=True)
             await facts.people(here, fresh=True)
@@ -40,8 +40,12 @@ _ADVICE = (
 )
 
 
-def _about(here: Repository) -> list[Problem]:
+def _about(here: Repository, configured: str) -> list[Problem]:
     found: list[Problem] = []
+    if here.name.casefold() != configured.casefold():
+        # Reads and writes find it again; a webhook's deliveries say the new name only.
+        what = f"{configured} is called {here.name} now: its webhooks are not recognised as ours"
+        found.append(Problem("warning", what, key="repository", fix=f'Say repository = "{here.name}".'))
     if not here.issues:
         fix = "Turn issues on in the repository's settings."
         found.append(Problem("error", f"issues are disabled in {here.name}", key="repository", fix=fix))

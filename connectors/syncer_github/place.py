@@ -38,7 +38,7 @@ class Facts:
     def __init__(self, api: Api, catalogue: Catalogue, repository: str) -> None:
         self._api = api
         self._catalogue = catalogue
-        self._configured = repository
+        self.configured = repository
 
     async def me(self, *, fresh: bool = False) -> Me:
         """Return our own account. Raises `ProtocolError` where GitHub does not say whose token it is."""
@@ -56,13 +56,13 @@ class Facts:
     async def repository(self, *, fresh: bool = False) -> Repository:
         """Return the repository. Raises `CredentialsError` where it is missing or hidden from us."""
         known = None if fresh else self._catalogue.get("repository", max_age=VISIBILITY_AGE)
-        if isinstance(known, Mapping) and known.get("configured") == self._configured:
+        if isinstance(known, Mapping) and known.get("configured") == self.configured:
             return _recalled(known)
         found = await self._asked()
         self._catalogue.put(
             "repository",
             {
-                "configured": self._configured,
+                "configured": self.configured,
                 "name": found.name,
                 "url": found.url,
                 "private": found.private,
@@ -75,17 +75,17 @@ class Facts:
 
     async def _asked(self) -> Repository:
         try:
-            response = await self._api.read(f"/repos/{self._configured}")
+            response = await self._api.read(f"/repos/{self.configured}")
         except NotFoundError as error:
             raise CredentialsError(
-                f"repository {self._configured} does not exist, or the token may not see it",
+                f"repository {self.configured} does not exist, or the token may not see it",
                 connection=error.connection,
                 status=error.status,
             ) from None
         raw = self._api.single(response)
         # Only a moved repository answers from another path; then its old name must not be written to.
-        asked = response.request.url.path.rstrip("/").endswith(f"/repos/{self._configured}")
-        name = self._configured if asked else str(raw.get("full_name") or self._configured)
+        asked = response.request.url.path.rstrip("/").endswith(f"/repos/{self.configured}")
+        name = self.configured if asked else str(raw.get("full_name") or self.configured)
         return Repository(
             name=name,
             url=str(raw.get("html_url") or ""),

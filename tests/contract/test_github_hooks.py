@@ -499,3 +499,18 @@ async def test_a_renamed_label_makes_a_poll_due() -> None:
 
         [edited] = d.deliveries()
         assert d.heard(edited).look
+
+
+async def test_under_a_new_name_deliveries_lead_nowhere_and_check_says_why() -> None:
+    async with desk() as d:
+        await d.listening()
+        d.sandbox.rename("site")
+        d.deliveries()
+
+        d.sandbox.add("One")
+
+        [opened] = d.deliveries()
+        assert d.heard(opened).leads == ()
+        [problem] = await d.connector.check()
+        assert (problem.level, problem.key) == ("warning", "connections.github.repository")
+        assert "acme/site" in problem.message

@@ -23,7 +23,8 @@ LONGEST_REST = 900.0
 """Seconds a failing connection is left alone: at first, and at most, unless its tracker asks for more."""
 
 RECENT = 5
-"""So many polls say what a poll costs."""
+ENOUGH = 3
+"""So many polls say what a poll costs; from fewer nothing is concluded, a first one reads everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def next_start(
 
 def affordable(every: float, now: datetime, spent: Sequence[int], budget: Budget) -> float:
     """Return the shortest interval, in seconds, that leaves the reserve untouched until the limit is renewed."""
-    if budget.resets is None or budget.limit <= 0 or not spent:
+    if budget.resets is None or budget.limit <= 0:
         return every
     window = (budget.resets - now).total_seconds()
     if window <= 0:
@@ -56,6 +57,8 @@ def affordable(every: float, now: datetime, spent: Sequence[int], budget: Budget
     spare = budget.remaining - RESERVE * budget.limit
     if spare <= 0:
         return max(every, window)
+    if len(spent) < ENOUGH:
+        return every
     return max(every, median(spent[-RECENT:]) * window / spare)
 
 

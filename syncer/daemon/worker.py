@@ -36,6 +36,7 @@ class _Book:
     """What is remembered of a sync between runs: failures in a row, and what its polls cost."""
 
     failures: int = 0
+    why: str = "every"
     spent: dict[str, deque[int]] = field(default_factory=dict)
 
 
@@ -157,7 +158,9 @@ class Worker:
         why = then.why if every is not None or then.why != "every" else "cron"
         if then.why != "every":
             self.postpone(name, then.seconds)
-            log.info("sync.slowed", sync=name, seconds=round(then.seconds), why=why)
+            if book.why != then.why:
+                log.info("sync.slowed", sync=name, seconds=round(then.seconds), why=why)
+        book.why = then.why
         self.tell_next(name, why)
 
     def tell_next(self, name: str, why: str) -> None:

@@ -20,6 +20,8 @@ from typing import Any, Literal, Protocol
 
 import uvicorn
 
+from syncer.sdk.postman import Postman
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -86,6 +88,8 @@ class Sandbox(Protocol):
     """
 
     wire: Wire
+    post: Postman
+    """Delivers the webhooks that were registered through the tracker's API."""
     people: Mapping[str, str]
     """Short name -> the account id or login the tracker's API shows."""
 

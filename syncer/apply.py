@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
-
 from syncer.attempts import (
     action_digest,
     dropped_if_refused,
@@ -22,6 +20,7 @@ from syncer.attempts import (
     patch_out,
 )
 from syncer.connector import Names, People
+from syncer.diary import tell_applied, tell_failed, tell_postponed
 from syncer.engine import sets
 from syncer.engine.plan import Action, Move, birth_fields
 from syncer.errors import (
@@ -61,8 +60,6 @@ from syncer.report import plain
 from syncer.store import items, journal
 from syncer.store.items import Row
 from syncer.store.records import Entry, append
-
-log = structlog.get_logger()
 
 FRESH_SECONDS = 30.0
 """A copy read longer ago than this is read again before it is written."""
@@ -116,11 +113,13 @@ async def _attempt(session: Session, live: Live, action: Action) -> tuple[Action
     """Do one action; return it as it ended (None: to be planned anew), and whether its answer was lost."""
     try:
         return await _sent(session, live, action), False
-    except StaleError:
+    except StaleError as error:
+        tell_postponed(action, error)
         if action.ref is not None:
             await _reread_quietly(session, live, Address(action.ref, action.key))
         return None, False
-    except WaitingError:
+    except WaitingError as error:
+        tell_postponed(action, error)
         return None, False
     except NotFoundError as error:
         return await _vanished(session, live, action, error), False
@@ -145,10 +144,10 @@ def _failed(session: Session, live: Live, action: Action, error: SyncerError) ->
     failed = replace(action, state="failed")
     # A 403 may be about this record alone (locked, protected); several in a row are not.
     forbidden = isinstance(error, CredentialsError) and error.status == FORBIDDEN
-    if isinstance(error, CredentialsError) and not forbidden:
-        session.lose(live.name, error)
-        return failed, False
-    if isinstance(error, UnavailableError) and not error.sent:
+    unsent = isinstance(error, UnavailableError) and not error.sent
+    shut = isinstance(error, CredentialsError) and not forbidden
+    if isinstance(error, ConnectorError) and (unsent or shut):
+        tell_failed(action, error)
         session.lose(live.name, error)
         return failed, False
     lost = isinstance(error, UnavailableError | ProtocolError)
@@ -214,7 +213,7 @@ async def _made(session: Session, live: Live, action: Action, patch: Patch) -> A
         journal.unpark(tx, [parked_id(link.id, live.name, "")])
         append(tx, session.sync, session.run, session.clock(), _entries(action, receipt.ref))
     session.directory.learn(receipt.ref, link.id)
-    log.info("action.applied", do="create", ref=str(receipt.ref), link=link.id, because=action.because)
+    tell_applied("create", str(receipt.ref), link.id, action.fields, action.because)
     return replace(action, state="applied", ref=receipt.ref, key=receipt.key, url=receipt.url)
 
 
@@ -334,7 +333,6 @@ async def _together(session: Session, live: Live, action: Action) -> Action | No
     for name in unmet:
         alone = replace(action, fields={name: action.fields[name]})
         park(session, alone, RejectedError(f"{live.name} answered without {name} as sent"), kind="write")
-    log.info("action.applied", ref=str(copy.ref), fields=sorted(action.fields), because=action.because)
     return replace(action, state="failed" if unmet else "applied")
 
 
@@ -380,6 +378,8 @@ async def _send(
         append(tx, session.sync, session.run, session.clock(), entries_of(intent, paid))
         journal.unpark(tx, [parked_id(action.link, live.name, n) for n in ("", *paid)])
         _strike(tx, session, action, paid)
+    if paid:
+        tell_applied(action.do, str(copy.ref), action.link, paid, action.because)
     return written, frozenset()
 
 
@@ -456,7 +456,6 @@ async def _archive(session: Session, live: Live, action: Action) -> Action | Non
         dropped_if_refused(session, intent, error)
         raise
     archived(session, live, intent, action.because)
-    log.info("action.applied", do="archive", ref=str(action.ref), link=action.link, because=action.because)
     return replace(action, state="applied")
 
 
@@ -475,6 +474,7 @@ def archived(session: Session, live: Live, intent: Intent, because: str) -> None
         journal.unpark(tx, [parked_id(intent.link, live.name, "")])
         entry = Entry(intent.link, str(ref), "archive", "", None, None, "syncer", because)
         append(tx, session.sync, session.run, session.clock(), [entry])
+    tell_applied("archive", str(ref), intent.link, (), because)
 
 
 def _entries(action: Action, ref: Ref) -> list[Entry]:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import structlog
-
+from syncer.diary import tell_parked
 from syncer.engine.plan import Action
 from syncer.errors import ConnectorError, ProtocolError, SyncerError, UnavailableError
 from syncer.links import Intent, Parked
@@ -19,8 +18,6 @@ from syncer.model import JSON, Delta, Patch
 from syncer.report import plain
 from syncer.store import journal
 from syncer.store.records import Entry
-
-log = structlog.get_logger()
 
 UPDATES = frozenset({"update", "close"})
 """What changes fields of a record that is there."""
@@ -128,6 +125,7 @@ def keep_parked(session: Session, entry: Parked) -> None:
         before = next((p for p in journal.parked_entries(tx, session.sync, entry.link) if p.id == entry.id), None)
         attempts = before.attempts + 1 if before is not None else 1
         pause = min(timedelta(minutes=1) * 2 ** min(attempts - 1, 10), BACKOFF_CAP)
-        journal.park(tx, session.sync, replace(entry, attempts=attempts, next_try=session.clock() + pause))
+        kept = replace(entry, attempts=attempts, next_try=session.clock() + pause)
+        journal.park(tx, session.sync, kept)
     session.failed.add((entry.link, entry.connection))
-    log.warning("action.parked", link=entry.link, connection=entry.connection, fields=entry.field, reason=entry.error)
+    tell_parked(kept)

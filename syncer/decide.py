@@ -11,6 +11,7 @@ import structlog
 
 from syncer.attempts import BACKOFF_CAP, UPDATES, action_digest, parked_id
 from syncer.conversation import talk
+from syncer.diary import tell_entries, tell_holds, tell_parked, tell_unparked
 from syncer.engine import sets
 from syncer.engine.merge import Circumstances, FieldError, Merged, merge
 from syncer.engine.plan import BURIAL, Action, birth_fields, closes, plan
@@ -189,7 +190,7 @@ async def _histories(
         try:
             known = await live.connector.history(Address(row.copy.ref, row.copy.key), fields)
         except ConnectorError as error:
-            log.warning("history.refused", connection=connection, reason=str(error))
+            log.warning("history.refused", link=row.link, ref=str(row.copy.ref), reason=str(error))
             continue
         for name in fields & known.keys():
             found[connection, name] = known[name]
@@ -228,6 +229,7 @@ def _save(session: Session, batch: Batch, merged: Mapping[str, Merged]) -> list[
         except Exception as error:  # noqa: BLE001 -- one item that nobody foresaw must not stop the others
             _park_unforeseen(session, batch, id_, error)
     _keep(session, decided)
+    _tell(batch, decided)
     return [a for d in decided for a in d.actions]
 
 
@@ -279,6 +281,19 @@ def _keep(session: Session, decided: Sequence[Decided]) -> None:
             for entry in one.parked:
                 journal.park(tx, session.sync, entry)
         threads.save(tx, session.sync, [r for d in decided for r in d.remarks])
+
+
+def _tell(batch: Batch, decided: Sequence[Decided]) -> None:
+    """Say in the log what is news about each item."""
+    for one in decided:
+        id_ = one.link.id
+        held, parked = batch.holds[id_], {p.id: p for p in batch.parked[id_]}
+        tell_entries(one.entries)
+        tell_holds([h for h in one.holds if h.field not in held], [h for h in held.values() if h.id in one.released])
+        for entry in one.parked:
+            if entry.id not in parked or parked[entry.id].attempts != entry.attempts:
+                tell_parked(entry)
+        tell_unparked([p for p in parked.values() if p.id in one.unparked])
 
 
 def _park_unforeseen(session: Session, batch: Batch, id_: str, error: Exception) -> None:

@@ -174,7 +174,8 @@ def _judge_direct(session: Session, live: Live, old: Row | None, answer: Record 
     if isinstance(answer, Missing):
         if old is None or old.copy.state is answer.state:
             return None
-        log.warning("copy.missing", connection=live.name, ref=str(answer.ref), state=str(answer.state), to=answer.to)
+        if old.link is not None:
+            log.warning("copy.missed", link=old.link, ref=str(answer.ref), state=str(answer.state), to=answer.to)
         return replace(old, copy=replace(old.copy, state=answer.state, read_at=now), dirty=True)
     if old is None or _differs(old, answer):
         return _row(live, old, answer, now)

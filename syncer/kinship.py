@@ -171,13 +171,12 @@ def _join(session: Session, row: Row, verdict: Verdict) -> None:
         entry = Entry(link, str(ref), "link", "", None, row.copy.url, "", verdict.because)
         append(tx, session.sync, session.run, session.clock(), [entry])
     session.directory.learn(ref, link)
-    log.info("copy.linked", ref=str(ref), link=link, because=verdict.because)
+    log.info("copy.linked", link=link, ref=str(ref), because=verdict.because)
 
 
 def _report_twin(session: Session, row: Row, verdict: Verdict) -> None:
     ref = row.copy.ref
     _wait(session, "twin", row, verdict.link or "", {ref.connection: row.copy.key}, verdict.because)
-    log.warning("record.twin", ref=str(ref), link=verdict.link)
 
 
 def _wait(session: Session, name: str, row: Row, link: str, values: Mapping[str, Value], why: str) -> None:
@@ -196,6 +195,8 @@ def _wait(session: Session, name: str, row: Row, link: str, values: Mapping[str,
         since = known[1].since if known is not None else entry.since
         journal.hold(tx, session.sync, replace(entry, since=since))
         items.clean(tx, session.sync, [row.copy.ref])
+    if known is None:
+        log.warning("record.held", link=link, ref=str(row.copy.ref), hold=entry.id, kind=name, reason=why)
 
 
 # -- births ----------------------------------------------------------------------------------
@@ -231,6 +232,7 @@ def _be_born(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Valu
             append(tx, session.sync, session.run, session.clock(), entries)
         for ref, link_ in joins:
             session.directory.learn(ref, link_)
+            log.info("copy.linked", link=link_, ref=str(ref), because="a new item")
     with session.store.write() as tx:
         for batch in items.batches(released):
             journal.release(tx, batch)
@@ -355,7 +357,8 @@ def _pair(session: Session, candidates: Sequence[tuple[Row, Mapping[str, Value |
                 items.join(tx, session.sync, ref, link.id)
             entry = Entry(link.id, str(first), "link", "", None, row.copy.url, "", "the titles match")
             append(tx, session.sync, session.run, session.clock(), [entry])
-        for ref in group:
+        for ref in sorted(group):
             session.directory.learn(ref, link.id)
+            log.info("copy.linked", link=link.id, ref=str(ref), because="the titles match")
         done |= group
     return done

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import structlog
-
 from syncer.attempts import dropped_if_refused, intended, is_awaited, opened, parked_id
+from syncer.diary import tell_applied, tell_settled
 from syncer.engine.comments import same_words, source_of
 from syncer.engine.plan import Action
 from syncer.errors import ConnectorError, NotFoundError
@@ -18,8 +17,6 @@ from syncer.model import Address, Comment, Ref, client_id, marker_for
 from syncer.store import journal, threads
 from syncer.store.records import Entry, append
 from syncer.store.threads import Remark
-
-log = structlog.get_logger()
 
 
 async def talk(session: Session, live: Live, action: Action) -> Action | None:
@@ -110,7 +107,7 @@ def told(session: Session, live: Live, intent: Intent, written: Comment | None, 
         spot = str(written.ref) if written is not None else str(doc["said"])
         entry = Entry(intent.link, spot, "comment", "comments", doc.get("was"), doc["text"], "syncer", because)
         append(tx, session.sync, session.run, now, [entry])
-    log.info("action.applied", do="comment", ref=spot, link=intent.link, because=because)
+    tell_applied("comment", spot, intent.link, ["comments"], because)
 
 
 async def settle_comment(session: Session, live: Live, intent: Intent) -> bool:
@@ -143,3 +140,4 @@ def _judge(session: Session, live: Live, intent: Intent, now: Comment | None) ->
             threads.save(tx, session.sync, [replace(r, comment=now) for r in known.values()])
             journal.close_intent(tx, intent.id)
             journal.unpark(tx, [parked_id(intent.link, live.name, str(doc["thread"]))])
+        tell_settled(intent, "the tracker never got it, or a person has edited it since")

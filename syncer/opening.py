@@ -96,6 +96,7 @@ async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterato
         halted=wiring.halted,
     )
     connectors: list[Connector] = []
+    structlog.contextvars.bind_contextvars(run=session.run, sync=session.sync)
     try:
         for name, error in request.resting.items():
             session.down[name] = error

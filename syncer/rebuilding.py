@@ -230,6 +230,7 @@ def _save(session: Session, batch: Sequence[Found], others: Mapping[tuple[str, s
         append(tx, session.sync, session.run, session.clock(), entries)
     for ref, link_ in joins:
         session.directory.learn(ref, link_)
+        log.info("copy.linked", link=link_, ref=str(ref), because=WHY)
     done.copies += len(joins)
 
 

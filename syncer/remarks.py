@@ -13,6 +13,7 @@ from syncer.errors import NotFoundError
 from syncer.live import Live, Session
 from syncer.model import Address, Comment, Page, Ref, State, marker_link, thread_id
 from syncer.store import items, threads
+from syncer.store.items import Row
 from syncer.store.threads import Remark
 
 log = structlog.get_logger()
@@ -121,7 +122,7 @@ async def look(session: Session, live: Live, refs: Collection[Ref]) -> None:
         except NotFoundError:
             continue  # the item itself is out of reach: its comments are not judged
         known = [r for r in said.get(ref, []) if not r.gone]
-        _bury(session, ref, known, {c.ref: c for c in present})
+        _bury(session, row, known, {c.ref: c for c in present})
 
 
 async def sweep(session: Session, live: Live, started: datetime) -> None:
@@ -148,11 +149,11 @@ async def _confirm(session: Session, live: Live, missing: Iterable[Remark]) -> N
             present = await live.connector.comments(Address(ref, row.copy.key))
         except NotFoundError:
             continue  # the item itself is out of reach: its comments are not judged
-        _bury(session, ref, doubtful[ref.id], {c.ref: c for c in present})
+        _bury(session, row, doubtful[ref.id], {c.ref: c for c in present})
 
 
-def _bury(session: Session, item: Ref, remarks: Sequence[Remark], present: Mapping[Ref, Comment]) -> None:
-    now = session.clock()
+def _bury(session: Session, row: Row, remarks: Sequence[Remark], present: Mapping[Ref, Comment]) -> None:
+    item, now = row.copy.ref, session.clock()
     gone = [replace(r, gone=True, read_at=now) for r in remarks if r.comment.ref not in present]
     with session.store.write() as tx:
         threads.save(tx, session.sync, gone)
@@ -160,4 +161,4 @@ def _bury(session: Session, item: Ref, remarks: Sequence[Remark], present: Mappi
         if any(not r.mirror for r in gone):
             _stir(tx, session, [item])
     for remark in gone:
-        log.info("comment.gone", ref=str(remark.comment.ref), item=str(item), mirror=remark.mirror)
+        log.info("comment.gone", link=row.link, ref=str(remark.comment.ref), item=str(item), mirror=remark.mirror)

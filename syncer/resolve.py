@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import structlog
+
+from syncer.diary import tell_entries
 from syncer.engine import sets
 from syncer.errors import ConfigError
 from syncer.links import Hold, Link, Origin, Owed
@@ -16,6 +19,8 @@ from syncer.store.items import Row
 from syncer.store.lease import lease
 from syncer.store.records import Entry, append
 from syncer.text import canonical
+
+log = structlog.get_logger()
 
 ALLOWED = {"status": STATUSES, "priority": PRIORITIES, "kind": KINDS}
 
@@ -62,7 +67,10 @@ def _resolved(store: Store, sync: str, hold: Hold, take: str | None, value: str 
         entry = Entry(
             hold.link, str(hold.ref or ""), "resolved", hold.field, plain(hold.base), plain(chosen), "a person", hold.id
         )
-        append(tx, sync, "", datetime.now(UTC), [entry, *_overruled(hold, chosen, rows)])
+        overruled = _overruled(hold, chosen, rows)
+        append(tx, sync, "", datetime.now(UTC), [entry, *overruled])
+    log.info("field.resolved", link=hold.link, field=hold.field, hold=hold.id)
+    tell_entries(overruled)
     return f"{hold.field} is now {plain(chosen)}; the next run writes it"
 
 

@@ -73,7 +73,6 @@ async def sync(store: Store, wiring: Wiring, request: Request, progress: Progres
     items and connections are in the report, never raised."""
     async with lease(store, wiring.rules.sync, wait=request.wait), opened(store, wiring, request) as session:
         started = session.clock()
-        structlog.contextvars.bind_contextvars(run=session.run, sync=session.sync)
         _note_start(session, request, started)
         log.info("run.started", trigger=request.trigger)
         try:
@@ -155,8 +154,11 @@ async def _due(session: Session, request: Request) -> list[Action]:
     actions = _chosen(without_namesakes(session, ordered(await decide(session))), request)
     if _listed_everything(session):
         return actions
-    log.warning("creates.waiting", reason="a connection has never been listed completely")
-    return [a for a in actions if a.do != "create"]
+    now = [a for a in actions if a.do != "create"]
+    if len(now) < len(actions):
+        reason = "a connection has never been listed completely"
+        log.warning("creates.deferred", creates=len(actions) - len(now), reason=reason)
+    return now
 
 
 def _listed_everything(session: Session) -> bool:
@@ -293,9 +295,29 @@ def _finish(session: Session, report: Report) -> Report:
             doc=doc,
         )
         _say_pulse(tx, report)
-    counts = {k: v for k, v in tally_of(report).items() if k != "requests"}
-    log.info("run.finished", outcome=report.outcome, **counts)
+    _tell(report)
     return report
+
+
+def _tell(report: Report) -> None:
+    for guard in report.guards:
+        log.warning(
+            "run.refused", connection=guard.connection, guard=guard.flag, number=guard.number, limit=guard.limit
+        )
+    log.info(
+        "run.finished",
+        outcome=report.outcome,
+        read=report.read,
+        created=report.count("create"),
+        updated=report.count("update"),
+        commented=report.count("comment"),
+        closed=report.count("close"),
+        archived=report.count("archive"),
+        held=len(report.held),
+        parked=len(report.parked),
+        requests=sum(report.requests.values()),
+        seconds=round((report.finished - report.started).total_seconds(), 1),
+    )
 
 
 def _say_pulse(tx: sa.Connection, report: Report) -> None:

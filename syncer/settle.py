@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-
 from syncer.apply import after_write, archived, created_rows, draft_of, landed
 from syncer.attempts import entries_of, keep_parked, parked_id, patch_in
+from syncer.diary import tell_applied, tell_settled, tell_waiting
 from syncer.errors import ConnectorError, NotFoundError, RejectedError
 from syncer.intake import BREATH, reread
 from syncer.links import Copy, Intent, Parked
@@ -19,8 +18,6 @@ from syncer.mirrors import settle_comment
 from syncer.model import Address, Patch, Receipt, Ref, State, patched
 from syncer.store import items, journal
 from syncer.store.records import Entry, append
-
-log = structlog.get_logger()
 
 SKEW = timedelta(minutes=2)
 """How far a tracker's clock may be from ours."""
@@ -120,7 +117,7 @@ async def _settle_create(session: Session, live: Live, intent: Intent) -> None:
         entry = Entry(link.id, str(record.ref), "create", "", None, record.url, "syncer", "found after a lost answer")
         append(tx, session.sync, session.run, session.clock(), [entry])
     session.directory.learn(record.ref, link.id)
-    log.info("intent.settled", do="create", ref=str(record.ref), link=link.id)
+    tell_applied("create", str(record.ref), link.id, (), entry.why)
 
 
 async def verify(session: Session) -> None:
@@ -165,6 +162,8 @@ async def _judge_update(session: Session, live: Live, intent: Intent) -> None:
             items.save_rows(tx, session.sync, [replace(row, copy=copy, dirty=True)])
             append(tx, session.sync, intent.run, session.clock(), entries_of(intent, done))
             journal.close_intent(tx, intent.id)
+        if done:
+            tell_applied(intent.do, str(ref), intent.link, done, str(intent.doc["because"]))
     _close(session, intent, "asked the tracker")
     if dropped and intent.doc.get("answered"):
         _park_dropped(session, intent, ref, dropped)
@@ -234,7 +233,7 @@ def _wait(session: Session, intent: Intent, due: datetime, why: str) -> None:
     with session.store.write() as tx:
         journal.open_intent(tx, session.sync, intent)
         journal.park(tx, session.sync, _settling(session, intent, due, why))
-    log.info("intent.waiting", do=intent.do, link=intent.link, connection=intent.connection)
+    tell_waiting(intent, why)
 
 
 def _settling(session: Session, intent: Intent, due: datetime, why: str) -> Parked:
@@ -258,4 +257,4 @@ def _close(session: Session, intent: Intent, because: str) -> None:
     with session.store.write() as tx:
         journal.close_intent(tx, intent.id)
         journal.unpark(tx, [parked_id(intent.link, intent.connection, spot)])
-    log.info("intent.closed", do=intent.do, link=intent.link, connection=intent.connection, because=because)
+    tell_settled(intent, because)

@@ -193,7 +193,7 @@ def _joined(desk: _Desk, wish: Wish, rows: Sequence[Row]) -> Joined:
         desk.rows[ref] = replace(row, link=link.id)
         desk.entries.append(Entry(link.id, str(ref), "link", "", None, row.copy.url, "a person", wish.why))
         desk.session.directory.learn(ref, link.id)
-        log.info("copy.linked", ref=str(ref), link=link.id, because=wish.why)
+        log.info("copy.linked", link=link.id, ref=str(ref), because=wish.why)
     return Joined(wish, link, shown | {r.copy.ref.connection: r.copy for r in free}, news=True)
 
 

@@ -68,7 +68,8 @@ def _parted(
     why = f"taken out of the item on {from_}" if kept else "the item was taken apart"
     entries = [Entry(id_, str(r.copy.ref), "unlink", "", r.copy.url, None, "a person", why) for r in going.values()]
     append(tx, sync, "", now, entries)
-    log.info("copies.parted", link=id_, parted=sorted(map(_name, going.values())), kept=sorted(kept))
+    for row in going.values():
+        log.info("copy.unlinked", link=id_, ref=str(row.copy.ref), because=why)
     return Parted(link, {c: r.copy for c, r in going.items()}, {c: r.copy for c, r in kept.items()})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from syncer.apply import apply
 from syncer.attempts import parked_id
+from syncer.diary import tell_entries
 from syncer.engine.plan import Action
 from syncer.errors import ConnectorError
 from syncer.intake import reread
@@ -235,3 +236,4 @@ def _agree_again(session: Session, page: Page, judged: Sequence[Judged]) -> None
                 after = replace(after, title=title if isinstance(title, str) else after.title)
                 items.save_links(tx, session.sync, [after], dirty=True)
                 append(tx, session.sync, session.run, session.clock(), entries)
+        tell_entries(entries)

@@ -40,12 +40,15 @@ class Crowd:
         """Return a body once it is here. Raises `DeliveryError` for one that is too large, too slow or cut off,
         `NotNowError` where all that arrive together are too much."""
         body = bytearray()
+        most = largest * self._limits.weight
+        # A body within its share is never put off for the weight of others: a tracker's nearly always is.
+        share = most // self._limits.bodies
         async with contextlib.aclosing(stream), self._patience() as limit:
             try:
                 async for piece in stream:
                     if len(body) + len(piece) > largest:
                         raise DeliveryError("oversized", status=413)
-                    if self._weight + len(piece) > largest * self._limits.weight:
+                    if len(body) + len(piece) > share and self._weight + len(piece) > most:
                         self._make_room(besides=limit)
                     self._weight += len(piece)
                     body += piece

@@ -30,13 +30,13 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`bodies`: deliveries in flight at once; together their bodies weigh at most `weight` times the largest
-    one allowed. `patience`: seconds a body may take to arrive, `fair`: those it surely has.
+    """`bodies`: deliveries in flight at once; those with more than their share weigh at most `weight`
+    times the largest one allowed together. `patience`: seconds a body may take to arrive, `fair`: those it surely has.
     `genuine` is per connection, `refused` per client address, of which `addresses` are remembered.
     `writers`: deliveries being noted at once."""
 
     bodies: int = 64
-    weight: int = 8
+    weight: int = 4
     patience: float = 10.0
     fair: float = 1.0
     genuine: Rate = Rate(1000, 100)

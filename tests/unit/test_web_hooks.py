@@ -333,6 +333,16 @@ async def test_bodies_that_are_too_much_together_are_put_off(tmp_path: Path) -> 
     house.store.close()
 
 
+async def test_a_small_body_is_not_put_off_for_the_weight_of_others(tmp_path: Path) -> None:
+    house = porch(tmp_path, limits=Limits(weight=2, bodies=10, patience=0.3), settings=Daemon(largest_delivery=1000))
+    slow = [asyncio.create_task(house.post(_slowly(b"x" * 990), {})) for _ in range(2)]
+    await asyncio.sleep(0.05)
+
+    assert (await house.tell({"issues": [7] * 30})).status_code == 202
+    await asyncio.gather(*slow)
+    house.store.close()
+
+
 # -- what is told ----------------------------------------------------------------------------
 
 

@@ -124,6 +124,7 @@ def test_silent_connections_however_many_keep_nobody_out(server: Server) -> None
     lines = [dial(server) for _ in range(line.MOST + 20)]
 
     assert httpx.get(f"{server.url}/healthz").status_code == 200
+    lines[0].settimeout(line.SILENCE / 3)
     assert _heard(lines[0]) == b""
     for one in lines:
         one.close()

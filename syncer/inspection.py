@@ -41,7 +41,7 @@ async def inspect(config: Config) -> list[Problem]:
 
 
 async def _inspect_one(config: Config, connection: Connection) -> tuple[list[Problem], Place | None]:
-    connector = plugins.plugin(connection.connector).connect(_setting(connection))
+    connector = plugins.plugin(connection.connector).connect(setting_of(connection))
     try:
         place = await connector.open()
         problems = [replace(p, connection=connection.name) for p in await connector.check()]
@@ -55,7 +55,8 @@ async def _inspect_one(config: Config, connection: Connection) -> tuple[list[Pro
         await connector.close()
 
 
-def _setting(connection: Connection) -> Setting:
+def setting_of(connection: Connection) -> Setting:
+    """Return what a connector is given for one look outside a run: nothing it learns is kept."""
     return Setting(
         connection=connection.name,
         options=connection.options,

@@ -14,6 +14,7 @@ from syncer.cli import (
     demo,
     held,
     history,
+    hooks,
     linking,
     links,
     parked,
@@ -42,6 +43,7 @@ def register(app: typer.Typer) -> None:
         audit,
         undo,
         rebuild,
+        hooks,
         backup,
         connectors,
     )

@@ -10,10 +10,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from syncer import plugins
 from syncer.sdk.sandbox import Call
-from tests.e2e.office import PATIENCE, TRACKERS, Office, during, until
+from tests.e2e.office import PATIENCE, TRACKERS, Office, during, opened, until
 
 HOSTILE = "Checkout\x1b[31m\u202e now"
 INTERRUPTED = 130
@@ -291,3 +295,106 @@ def locked(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+# -- hooks -----------------------------------------------------------------------------------
+
+URL = "https://syncer.acme.example"
+
+
+@pytest.fixture
+def signed(office: Office) -> Office:
+    """An office whose connections all have a secret for webhooks."""
+    for tracker, table in office.options.items():
+        table["webhook_secret"] = f"env:{tracker.upper()}_WEBHOOK_SECRET"
+        office.environ[f"{tracker.upper()}_WEBHOOK_SECRET"] = f"made-up-secret-of-{tracker}"
+    office.configure()
+    return office
+
+
+def hooks(office: Office, *words: str) -> dict[str, Any]:
+    done = office.run("hooks", *words, "--url", URL, "--json")
+    assert done.code == 0, done.out + done.err
+    doc: dict[str, Any] = done.doc
+    return doc
+
+
+def test_hooks_are_installed_everywhere_listed_as_ours_and_removed(signed: Office) -> None:
+    installed = hooks(signed, "install")
+    listed = hooks(signed, "list")
+    again = hooks(signed, "install", "linear")
+    removed = hooks(signed, "remove")
+    left = hooks(signed, "list")
+
+    assert {h["connection"]: h["did"] for h in installed["hooks"]} == dict.fromkeys(TRACKERS, "installed")
+    assert {h["connection"]: h["url"] for h in listed["hooks"]} == {t: f"{URL}/hooks/{t}" for t in TRACKERS}
+    assert all(h["ours"] and h["active"] and h["events"] for h in listed["hooks"])
+    assert [(h["connection"], h["did"]) for h in again["hooks"]] == [("linear", "renewed")]
+    assert {h["connection"] for h in removed["hooks"]} == set(TRACKERS)
+    assert left["hooks"] == []
+
+
+def test_hooks_of_others_are_shown_by_their_host_alone_and_left_alone(signed: Office) -> None:
+    signed.run("hooks", "install", "github", "--url", "https://ci.acme.example/hush-hush")
+    hooks(signed, "install", "github")
+
+    told = signed.run("hooks", "list", "--url", URL)
+    doc = hooks(signed, "list")
+    hooks(signed, "remove")
+    left = hooks(signed, "list")
+
+    assert "hush-hush" not in told.out + json.dumps(doc)
+    assert [(h["ours"], h["host"], h["url"]) for h in doc["hooks"] if not h["ours"]] == [
+        (False, "ci.acme.example", None)
+    ]
+    assert [h["host"] for h in left["hooks"]] == ["ci.acme.example"]
+
+
+def test_the_address_comes_from_the_config_where_it_is_said(signed: Office) -> None:
+    unsaid = signed.run("hooks", "install", "--json")
+    signed.environ["SYNCER_DAEMON__URL"] = "https://said.acme.example/"
+    said = signed.run("hooks", "install", "jira", "--json")
+
+    assert (unsaid.code, unsaid.doc["error"]["key"]) == (2, "daemon.url")
+    assert said.doc["hooks"][0]["url"] == "https://said.acme.example/hooks/jira"
+    assert signed.run("hooks", "list", "--url", "nonsense").code == 2
+
+
+def test_a_connection_without_a_secret_gets_one_line_and_the_others_go_on(signed: Office) -> None:
+    del signed.options["github"]["webhook_secret"]
+    signed.configure()
+
+    done = signed.run("hooks", "install", "--url", URL, "--json")
+    told = signed.run("hooks", "install", "--url", URL)
+
+    assert (done.code, told.code) == (2, 2)
+    assert {h["connection"] for h in done.doc["hooks"]} == {"jira", "linear"}
+    assert [p["connection"] for p in done.doc["problems"]] == ["github"]
+    assert len(told.err.splitlines()) == 1
+    assert "[connections.github.webhook_secret]" in told.err
+    assert "made-up-secret" not in done.out + told.out + told.err
+
+
+def test_an_account_that_may_not_gets_one_line_and_the_others_go_on(tmp_path: Path) -> None:
+    forbidding = {"github": plugins.sandbox("github")(admin=False)}
+    with opened(tmp_path, forbidding) as office:
+        for table in office.options.values():
+            table["webhook_secret"] = "env:WEBHOOK_SECRET"
+        office.environ["WEBHOOK_SECRET"] = "made-up-secret"
+        office.configure()
+
+        done = office.run("hooks", "install", "--url", URL, "--json")
+        listed = office.run("hooks", "list", "--url", URL)
+
+    assert done.code == 1
+    assert {h["connection"] for h in done.doc["hooks"]} == {"jira", "linear"}
+    assert (done.doc["error"]["kind"], done.doc["error"]["connection"]) == ("credentials", "github")
+    assert listed.code == 1
+    assert len(listed.err.splitlines()) == 1
+
+
+def test_listing_needs_no_secret_of_a_webhook(signed: Office) -> None:
+    del signed.environ["JIRA_WEBHOOK_SECRET"]
+
+    assert hooks(signed, "list")["problems"] == []
+    assert signed.run("hooks", "list", "nosuch", "--url", URL).code == 2

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from syncer import plugins, status, upkeep
-from syncer.config import Config, Log, load, resolve
+from syncer.config import Config, Keep, Log, load, resolve
 from syncer.connector import Listens
 from syncer.daemon.alerts import Alerts
 from syncer.daemon.clock import Clock
@@ -47,6 +47,7 @@ LAST_WORDS = 60.0
 
 ALERTS_EVERY = 30.0
 TENDED_EVERY = 86_400.0
+TENDED_SOONEST = 1.0
 KINDS: Final[Mapping[str, Kind]] = {"webhook": "leads", "poll": "poll"}
 
 
@@ -95,6 +96,7 @@ class Service:
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stops.put_nowait, None)
         loop.add_signal_handler(signal.SIGHUP, self._chore, "reload")
+        self.metrics.watch("main", loop)
         self._take_up(self.setup)
         self._open_doors(loop)
         self.clock.start(self.setup.config.syncs, self.setup.config.daemon)
@@ -260,7 +262,7 @@ class Service:
                 )
             except SyncerError as error:
                 log.error("database.untended", reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
-            await asyncio.sleep(TENDED_EVERY)
+            await asyncio.sleep(tended_every(config.store.keep))
 
     def _tell(self, state: str) -> None:
         doc = {"pid": os.getpid(), "started": when(datetime.now(UTC)), "version": _version(), "state": state}
@@ -288,6 +290,13 @@ def prepare(file: Path, store: Store) -> Setup:
             repeat=config.daemon.alerts.repeat,
         ),
     )
+
+
+def tended_every(keep: Keep) -> float:
+    """Return the seconds between two looks for what is too old: a tenth of the shortest time anything is kept, so that
+    nothing outlives it by much; a day at most."""
+    shortest = min(keep.runs, keep.deliveries, TENDED_EVERY * 10 if keep.audit is None else keep.audit)
+    return max(TENDED_SOONEST, min(TENDED_EVERY, shortest / 10))
 
 
 def _posts(config: Config) -> dict[str, Post]:

@@ -50,6 +50,7 @@ def _metrics(house: House) -> Callable[[Request], object]:
     one = asyncio.Semaphore(1)
 
     async def metrics(_: Request) -> Response:
+        house.metrics.watch("web", asyncio.get_running_loop())
         async with one:
             text = await run_in_threadpool(house.metrics.text, house.statuses)
         return Response(text, media_type=CONTENT_TYPE)

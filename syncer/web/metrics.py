@@ -5,6 +5,7 @@ Labels take few values: syncs and connections are those configured, and reasons 
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -46,8 +47,9 @@ DELIVERIES = Figure(
 )
 RELOADS = Figure("syncer_reloads_total", "counter", ("ok",), 'Reloads of the configuration; ok is "true" or "false".')
 STORE = Figure("syncer_store_up", "gauge", (), "1 if the database could be read for this scrape, else 0.")
+TASKS = Figure("syncer_tasks", "gauge", ("loop",), "Tasks in flight on each event loop; they come and go.")
 BUILD = Figure("syncer_build_info", "gauge", ("version",), "Always 1; the version that runs.")
-COUNTED = (RUNS, DURATION, ACTIONS, REQUESTS, THROTTLED, DELIVERIES, RELOADS, STORE, BUILD)
+COUNTED = (RUNS, DURATION, ACTIONS, REQUESTS, THROTTLED, DELIVERIES, RELOADS, STORE, TASKS, BUILD)
 
 
 def documented() -> list[tuple[str, str, tuple[str, ...], str]]:
@@ -71,6 +73,7 @@ class Metrics:
         self._deliveries = Counter(*_as_said(DELIVERIES), registry=self.registry)
         self._reloads = Counter(*_as_said(RELOADS), registry=self.registry)
         self._store = Gauge(*_as_said(STORE), registry=self.registry)
+        self._tasks = Gauge(*_as_said(TASKS), registry=self.registry)
         Gauge(*_as_said(BUILD), registry=self.registry).labels(version).set(1)
         self._reasons: set[str] = set()
         self._lock = threading.Lock()
@@ -93,6 +96,10 @@ class Metrics:
                 self._reasons.add(result)
             known = result if result in self._reasons else "other"
         self._deliveries.labels(connection, known).inc()
+
+    def watch(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Count the tasks of *loop* at each scrape."""
+        self._tasks.labels(name).set_function(lambda: len(asyncio.all_tasks(loop)))
 
     def reloaded(self, *, ok: bool) -> None:
         self._reloads.labels(str(ok).lower()).inc()

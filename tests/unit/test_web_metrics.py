@@ -191,4 +191,5 @@ async def test_metrics_are_served_as_a_scraper_expects(tmp_path: Path) -> None:
     assert answer.headers["content-type"] == CONTENT_TYPE
     assert 'syncer_lag_seconds{sync="roadmap"} 12.5' in answer.text
     assert "process_resident_memory_bytes" in answer.text
+    assert 'syncer_tasks{loop="web"} ' in answer.text
     house.store.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from syncer.sdk.postman import Postman
 from syncer.sdk.sandbox import Call, Wire
-from syncer_github.sandbox.desk import Desk
+from syncer_github.sandbox.desk import HOURLY, Desk
 from syncer_github.sandbox.herald import Herald
 from syncer_github.sandbox.refusals import secondary
 from syncer_github.sandbox.rest import Rest
@@ -34,7 +34,8 @@ class GitHubSandbox:
     the sync's account may push; without it GitHub drops labels and assignees silently. *types*: the
     issue types of the organisation. *pulls*: pull requests that lie among the issues from the start.
     *admin*: whether the sync's account administers the repository, and so its webhooks. `post` delivers
-    what they hear: whatever happens, whoever does it; with no webhook there is no delivery.
+    what they hear: whatever happens, whoever does it; with no webhook there is no delivery. *hourly*: how
+    many requests, and how many points, an hour has.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class GitHubSandbox:
         types: Sequence[str] = (),
         pulls: int = 1,
         admin: bool = True,
+        hourly: int = HOURLY,
     ) -> None:
         self.world = World(clock or _now, repository, private=private, push=push, admin=admin)
         self.world.types = tuple(types)
         self.people: Mapping[str, str] = self.world.people
-        self.desk = Desk(self.world, TOKEN)
+        self.desk = Desk(self.world, TOKEN, hourly)
         self.post = Postman()
         herald = Herald(self.world, self.post)
         self.wire = Wire(Rest(self.world, self.desk, herald).app(), is_write, secondary)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -23,18 +23,22 @@ PER_PAGE_MOST = 100
 
 @dataclass(slots=True)
 class Purse:
-    """One hourly limit: its name, what is left of it, and when it is filled again."""
+    """One hourly limit: its name, how much it is, what is left of it, and when it is filled again."""
 
     resource: str
-    remaining: int = HOURLY
+    limit: int
+    remaining: int = field(init=False)
     reset: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.remaining = self.limit
 
     def fill(self, now: datetime) -> None:
         """Begin a new hour where the last one is over."""
         if self.reset is None or now >= self.reset:
             first = self.reset is None
             self.reset = now.astimezone(UTC).replace(microsecond=0) + timedelta(hours=1)
-            self.remaining = self.remaining if first else HOURLY
+            self.remaining = self.remaining if first else self.limit
 
 
 class Desk:
@@ -43,11 +47,11 @@ class Desk:
     REST counts requests, GraphQL points, each out of a purse of its own.
     """
 
-    def __init__(self, world: World, token: str) -> None:
+    def __init__(self, world: World, token: str, hourly: int = HOURLY) -> None:
         self.world = world
         self.token = token
-        self.points = Purse("graphql")
-        self._core = Purse("core")
+        self.points = Purse("graphql", hourly)
+        self._core = Purse("core", hourly)
         self._asked = self._core
         self._served = 0
 
@@ -97,9 +101,9 @@ class Desk:
         reset = purse.reset or now + timedelta(hours=1)
         return {
             "date": now.strftime("%a, %d %b %Y %H:%M:%S GMT"),
-            "x-ratelimit-limit": str(HOURLY),
+            "x-ratelimit-limit": str(purse.limit),
             "x-ratelimit-remaining": str(purse.remaining),
-            "x-ratelimit-used": str(HOURLY - purse.remaining),
+            "x-ratelimit-used": str(purse.limit - purse.remaining),
             "x-ratelimit-reset": str(int(reset.timestamp())),
             "x-ratelimit-resource": purse.resource,
             "x-github-media-type": "github.v3; format=json",

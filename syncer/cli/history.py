@@ -89,9 +89,11 @@ def _verify(store: Store, *, as_json: bool) -> int:
         found = records.examined(tx)
     if as_json:
         doc = {"intact": found.broken is None, "entries": found.entries, "last": found.last or None}
+        doc["since"] = found.cut.before if found.cut is not None else None
         say_json({**doc, "broken": found.broken})
     elif found.broken is None:
-        say(f"the audit trail is intact: {found.entries} entries, the last hash is {found.last or 'none'}")
+        since = f", kept from {found.cut.before} on" if found.cut is not None else ""
+        say(f"the audit trail is intact: {found.entries} entries{since}, the last hash is {found.last or 'none'}")
     else:
         say(f"the audit trail is NOT intact: entry {found.broken} does not follow from the {found.entries} before it")
     return 0 if found.broken is None else 1

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from syncer.cli.app import run
 from syncer.store import Store, records
 from syncer.store.pruning import prune_audit
 from syncer.store.records import Cut, Entry
@@ -141,10 +142,10 @@ def test_a_long_text_is_in_the_chain_as_its_hash_and_length_and_is_given_back() 
 
 def test_an_erased_text_is_nowhere_in_the_database_and_the_chain_still_holds(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'syncer.db'}")
-    run = {"run": "R1", "outcome": "changed", "actions": [{"fields": {"body": {"from": None, "to": LONG}}}]}
+    doc = {"run": "R1", "outcome": "changed", "actions": [{"fields": {"body": {"from": None, "to": LONG}}}]}
     with store.write() as tx:
         records.append(tx, "s", "R1", NOW, [replace(ENTRY, field="body", after=LONG)])
-        records.save_run(tx, id_="R1", sync="s", number=1, started=NOW, finished=NOW, doc=run)
+        records.save_run(tx, id_="R1", sync="s", number=1, started=NOW, finished=NOW, doc=doc)
         name = str(tx.execute(sa.select(texts.c.hash)).scalar_one())
 
     with store.write() as tx:
@@ -360,9 +361,70 @@ def test_a_run_that_wrote_what_was_cut_is_known_to_be_too_old_for_an_undo() -> N
     cut(store, NOW + timedelta(seconds=3))
 
     with store.read() as tx:
-        found = [records.wrote_before_cut(tx, run) for run in ("R1", "R2", "R3")]
+        found = [records.wrote_before_cut(tx, id_) for id_ in ("R1", "R2", "R3")]
     assert whole == ""
     assert found == ["2026-11-02T09:00:03.000000Z", "", ""]
+
+
+CONFIG = """
+[connections.one]
+connector = "github"
+repository = "acme/one"
+token = "env:TOKEN"
+[connections.two]
+connector = "github"
+repository = "acme/two"
+token = "env:TOKEN"
+[syncs.roadmap]
+connections = ["one", "two"]
+"""
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with a config, and a trail cut amid what the run R1 wrote."""
+    (tmp_path / "config.toml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKEN", "ghp_abcdefghijklmnopqrstuvwxyz0123456789")
+    store = Store.open("sqlite:///syncer.db")
+    with store.write() as tx:
+        doc = {"run": "R1", "sync": "roadmap", "outcome": "changed"}
+        records.save_run(tx, id_="R1", sync="roadmap", number=1, started=NOW, finished=NOW, doc=doc)
+        for second in (0, 1):
+            records.append(tx, "roadmap", "R1", NOW + timedelta(seconds=second), [ENTRY])
+    cut(store, NOW + timedelta(seconds=1))
+    store.close()
+
+
+@pytest.mark.usefixtures("configured")
+def test_who_verifies_a_cut_trail_is_told_from_when_on_it_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    codes = run(["history", "--verify", "--json"]), run(["history", "--verify"])
+
+    as_json, told = capsys.readouterr().out.splitlines()
+    assert codes == (0, 0)
+    assert json.loads(as_json)["since"] == "2026-11-02T09:00:01.000000Z"
+    assert "2 entries, kept from 2026-11-02T09:00:01.000000Z on" in told
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_run_that_began_before_the_trail_is_not_undone_by_halves(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["undo", "R1", "--json"])
+
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (code, error["kind"]) == (2, "config")
+    assert "R1 began before 2026-11-02T09:00:01" in error["message"]
+
+
+def test_a_clock_put_back_does_not_bring_forgotten_times_back() -> None:
+    store = store_with(ENTRY)
+    cut(store, LATER, at=NOW)
+
+    gone = cut(store, NOW + timedelta(seconds=1), at=NOW + timedelta(seconds=2))
+
+    found = chain(store)
+    assert (gone, found.broken) == (1, None)
+    assert found.cut is not None
+    assert found.cut.before == "2026-12-02T09:00:00.000000Z"
 
 
 # -- runs ------------------------------------------------------------------------------------

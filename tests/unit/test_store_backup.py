@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from syncer.cli.app import run
 from syncer.errors import ConfigError, StoreError
-from syncer.store import Store, backups, items, schema
+from syncer.store import Store, backups, copying, items, schema
 from syncer.store.backups import Backup
 from syncer.store.schema import links
 from tests.unit.test_store_database import link, python, titles, url, version
@@ -233,6 +233,20 @@ def test_damage_is_found_when_the_backup_is_made(path: Path, folder: Path) -> No
     path.write_bytes(whole)
 
     assert "damaged" in refused(path, folder)
+
+
+def test_a_copy_that_came_out_wrong_is_no_backup(path: Path, folder: Path) -> None:
+    copied = made(path, folder).path / "syncer.db"
+    with sqlite3.connect(copied) as broken:
+        broken.execute("PRAGMA writable_schema = ON")
+        broken.execute(
+            "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'runs_by_sync') "
+            "WHERE name = 'links_by_sync'"
+        )
+    broken.close()
+
+    with pytest.raises(StoreError, match="is damaged"):
+        copying.version_of(copied)
 
 
 @pytest.mark.parametrize("where", ["file", "nowhere/deep"])

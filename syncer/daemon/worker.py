@@ -126,8 +126,9 @@ class Worker:
         }
         with self.store.write() as tx:
             pulse.say(tx, name, "audit", doc, self.clock())
-        tell = log.info if found.in_step() else log.warning
-        tell("audit.finished", sync=name, **doc)
+        log.info("audit.finished", sync=name, **doc)
+        if not found.in_step():
+            log.warning("sync.diverged", sync=name, **doc)
 
     # -- what the end of a run means -------------------------------------------------------------
 

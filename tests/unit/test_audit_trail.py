@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from syncer.cli.app import run
 from syncer.store import Store, records
@@ -21,6 +23,13 @@ from syncer.store.schema import audit, meta, texts
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 ENTRY = Entry("L1", "jira:issue:1", "update", "title", "Old", "New", "syncer", "title was changed on github")
 LONG = "A plan nobody should read. " * 20
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A command line sets up the log of its process, which here is not its own."""
+    yield
+    structlog.reset_defaults()
 
 
 def store_with(*entries: Entry) -> Store:

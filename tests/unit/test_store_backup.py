@@ -6,13 +6,14 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from syncer.cli.app import run
 from syncer.errors import ConfigError, StoreError
@@ -24,6 +25,13 @@ from tests.unit.test_store_database import link, python, titles, url, version
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 NAME = "syncer-20261102T090000Z"
 SECRET = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A command line sets up the log of its process, which here is not its own."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

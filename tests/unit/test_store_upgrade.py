@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from structlog.testing import capture_logs
 
 from syncer.store import Store, aside, items, records, schema
@@ -23,6 +24,12 @@ from tests.unit.test_store_database import link, python, refusal, tables, titles
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 BODY = "A body longer than what fits beside the others. " * 6
 NEWEST = len(schema.MIGRATIONS)
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> None:
+    """Log every event, whatever a command line that ran before asked for."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

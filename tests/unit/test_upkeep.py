@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from structlog.testing import capture_logs
 
 from syncer import upkeep
@@ -29,6 +30,12 @@ NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 KEEP = Keep.model_validate({"runs": "30d", "deliveries": "7d", "audit": "30d"})
 FOR_GOOD = Keep.model_validate({"runs": "30d", "deliveries": "7d"})
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> None:
+    """Log every event, whatever a command line that ran before asked for."""
+    structlog.reset_defaults()
 
 
 def long(word: str) -> str:

@@ -12,6 +12,7 @@ from syncer.cli import (
     connectors,
     daemon,
     demo,
+    doctor,
     held,
     history,
     hooks,
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         rebuild,
         hooks,
         backup,
+        doctor,
         connectors,
     )
     for group in groups:

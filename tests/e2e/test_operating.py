@@ -8,6 +8,7 @@ import json
 import queue
 import signal
 import subprocess
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -398,3 +399,34 @@ def test_listing_needs_no_secret_of_a_webhook(signed: Office) -> None:
 
     assert hooks(signed, "list")["problems"] == []
     assert signed.run("hooks", "list", "nosuch", "--url", URL).code == 2
+
+
+# -- doctor ----------------------------------------------------------------------------------
+
+
+def test_a_bug_report_of_a_lived_in_office_tells_much_and_betrays_nobody(office: Office) -> None:
+    office.configure(conflicts='"ask"')
+    key = office.boxes["jira"].add("Nightfall pricing", body="Between us alone.", assignees=["jane"])
+    office.boxes["jira"].say(key, "Nobody else may know.", by="omar")
+    office.settled()
+    office.edit("jira", "Nightfall pricing", title="Nightfall prices")
+    office.edit("linear", "Nightfall pricing", title="Nightfall rebates")
+    down(office, "github")
+    office.run("sync")
+    out = office.folder / "report.tar.gz"
+
+    done = office.run("doctor", "--out", str(out), "--json")
+    told = office.run("doctor", "--offline")
+
+    assert (done.code, told.code) == (0, 0), done.err + told.err
+    with tarfile.open(out) as tar:
+        texts = {Path(m.name).stem: (tar.extractfile(m) or pytest.fail(m.name)).read().decode() for m in tar}
+    assert {f"{name}.json" for name in texts} == {c["name"] for c in done.doc["contents"]}
+    assert texts.keys() >= {"versions", "config", "status", "runs", "database", "problems", "machine", "leases"}
+    assert "github" in texts["problems"]
+    everything = "\n".join(texts.values()).casefold()
+    tokens = [office.environ[f"{t.upper()}_TOKEN"] for t in TRACKERS]
+    private = ["nightfall", "between us", "nobody else", "@acme.example", "jane", "omar", *tokens]
+    assert [word for word in private if word.casefold() in everything] == []
+    assert list(office.folder.glob("syncer-doctor-*.tar.gz"))
+    assert "look through it" in told.out

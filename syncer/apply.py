@@ -95,6 +95,8 @@ async def _refresh(session: Session, live: Live, actions: Sequence[Action]) -> f
     if not refs:
         return frozenset()
     limit = session.clock() - timedelta(seconds=FRESH_SECONDS)
+    if session.unlisted_since is not None:
+        limit = max(limit, session.unlisted_since)
     with session.store.read() as tx:
         rows = items.rows_by_ref(tx, session.sync, refs)
     never = datetime.min.replace(tzinfo=UTC)

@@ -118,7 +118,8 @@ class Directory:
 class Session:
     """Everything the steps of one run share. `down`: connections left out, and why. `direct`: when a
     record was last read by id, or shown in the answer to a write. `single`: connections that hold at
-    most one assignee, or none, as far as we ever knew."""
+    most one assignee, or none, as far as we ever knew. `unlisted_since`: when a run began that lists nothing, so
+    that what it has not read itself may have changed."""
 
     sync: str
     run: str
@@ -140,6 +141,7 @@ class Session:
     allowed: frozenset[str] = frozenset()
     abilities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     halted: Callable[[], bool] = lambda: False
+    unlisted_since: datetime | None = None
 
     def readers(self) -> dict[str, Reader]:
         return {name: live.reader for name, live in self.lives.items() if name not in self.down}

@@ -94,6 +94,7 @@ async def opened(store: Store, wiring: Wiring, request: Request) -> AsyncIterato
         allowed=request.allow,
         abilities={s.name: s.abilities for s in wiring.spokes},
         halted=wiring.halted,
+        unlisted_since=now if request.leads else None,
     )
     connectors: list[Connector] = []
     structlog.contextvars.bind_contextvars(run=session.run, sync=session.sync)

@@ -123,6 +123,8 @@ class Answers(World):
         row = after.books.rows.get(self.link(self.things[spot.thing]), {}).get(spot.at)
         return (
             report.outcome != "refused"
+            and not report.stopped
+            and report.trigger != "webhook"
             and spot.at not in report.down
             and before.at - wish.when > tracker.lag
             and wish.when <= before.at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,6 +66,8 @@ class Board:
     lagging: frozenset[str] = frozenset()
     store: MortalStore = field(default_factory=MortalStore.fresh)
     settle_wait: float = 60.0
+    patience: int | None = None
+    """How often a run may ask whether to stop until the answer is yes; None: for ever."""
     _tables: dict[str, tuple[Mapping[str, Any] | None, Tables]] = field(default_factory=dict)
 
     def wiring(self) -> Wiring:
@@ -79,7 +81,18 @@ class Board:
             settle_wait=self.settle_wait,
             clock=self.clock,
             sleep=sleep,
+            halted=self._halted(),
         )
+
+    def _halted(self) -> Callable[[], bool]:
+        left = self.patience
+
+        def halted() -> bool:
+            nonlocal left
+            left = None if left is None else max(0, left - 1)
+            return left == 0
+
+        return halted
 
     def _spoke(self, name: str) -> Spoke:
         tracker = self.trackers[name]

@@ -18,6 +18,7 @@ from tests.properties.policies import Policies, policies
 from tests.properties.promises import Promises
 from tests.properties.setups import HABITS, TALKATIVE, WORDY, companies, company
 from tests.properties.talk import Talk
+from tests.properties.vigil import Halts, Webhooks
 
 
 class Runs(Births):
@@ -105,3 +106,9 @@ class Remapped(Runs, People, Mishaps, Mappings):
     """Mappings that change between runs."""
 
     HABITS = WORDY
+
+
+class Watched(Webhooks, Halts, Runs, People, Mishaps, Talk):
+    """A daemon keeps watch: runs that read only what webhooks name, runs told to stop, connections at rest."""
+
+    CALLS = (*Mishaps.CALLS, "comment", "comments")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.properties.machines import Comments, Fields, Gone, Remapped, Rules
+from tests.properties.machines import Comments, Fields, Gone, Remapped, Rules, Watched
 
 QUICK: dict[str, Any] = {
     "stateful_step_count": 20,
@@ -25,7 +25,7 @@ QUICK: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("machine", "examples"), [(Fields, 14), (Rules, 11), (Comments, 12), (Gone, 10), (Remapped, 7)]
+    ("machine", "examples"), [(Fields, 14), (Rules, 11), (Comments, 12), (Gone, 10), (Remapped, 7), (Watched, 12)]
 )
 def test_the_promises_hold_whatever_people_and_trackers_do(machine: Any, examples: int) -> None:
     run_state_machine_as_test(machine, settings=settings(max_examples=examples, **QUICK))

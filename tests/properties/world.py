@@ -191,12 +191,12 @@ class World(RuleBasedStateMachine):
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def run_once(self, *, full: bool = False) -> Report | None:
+    def run_once(self, **request: Any) -> Report | None:
         """Run, and hold the run to its promises; None where the process died of it."""
         before = Look.at_board(self.b, self.books)
         self.running = True
         try:
-            report = self.b.sync(full=full)
+            report = self.b.sync(**request)
         except Crash:
             report = None
         self.running = False

@@ -25,6 +25,14 @@ log = structlog.get_logger()
 BUSY_SECONDS: Final = 30.0
 """How long a locked database is waited for, unless its URL says `?timeout=`."""
 
+TIDYING: Final = (
+    "PRAGMA analysis_limit = 400",
+    "BEGIN IMMEDIATE",
+    "PRAGMA optimize",
+    "COMMIT",
+    "PRAGMA wal_checkpoint(PASSIVE)",
+)
+
 
 class Store:
     """One database. Every write happens inside `write()`, which is one transaction.
@@ -109,11 +117,12 @@ class Store:
         """Let SQLite look after its statistics and move its log into the database, as far as nobody is in the way."""
         if self.engine.dialect.name != "sqlite":
             return
-        # Neither works within a transaction, and SQLAlchemy would begin one.
+        # SQLAlchemy would begin a transaction, in which no checkpoint works. optimize reads first and writes then:
+        # without one that is there to write it is refused at once, instead of waiting for whoever writes.
         with _translated(self.name), contextlib.closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
-            for pragma in ("analysis_limit = 400", "optimize", "wal_checkpoint(PASSIVE)"):
-                cursor.execute(f"PRAGMA {pragma}")
+            for step in TIDYING:
+                cursor.execute(step)
                 cursor.fetchall()
             cursor.close()
 

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from syncer import plugins
 from syncer.config import Config, Sync, Where
-from syncer.config.references import resolve
 from syncer.engine.state import Disclosure, FieldRule, Limits, Rules, Scope
 from syncer.errors import ConfigError
 from syncer.opening import Spoke, Wiring
@@ -30,7 +29,7 @@ def open_store(config: Config) -> Store:
     """Open the configured database. Raises `StoreError`, or `ConfigError` for a key that cannot be had."""
     key = None
     if config.store.key is not None:
-        key = resolve(config.store.key, base=config.base).get_secret_value().encode()
+        key = config.secret(config.store.key, "store", "key").get_secret_value().encode()
     url = config.store.url
     if not url.startswith("sqlite:"):
         raise ConfigError(

@@ -58,7 +58,9 @@ def _said(type_: str, message: str, context: Mapping[str, Any], keys: tuple[str,
         case "value_error":
             return _sentence(str(context["error"]))
         case _:
-            return _sentence(message.replace("Input s", "s").replace("valid ", ""))
+            return _sentence(
+                message.replace("Input s", "s").replace("a valid integer", "an integer").replace("valid ", "")
+            )
 
 
 def _sentence(text: str) -> str:

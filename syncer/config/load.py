@@ -52,22 +52,23 @@ class Config:
         opened = {name: self._opened(c, environ) if name in wanted else c for name, c in self.connections.items()}
         return dataclasses.replace(self, connections=opened)
 
+    def secret(self, reference: str, *at: str, environ: Mapping[str, str] | None = None) -> SecretStr:
+        """Return what *reference*, said at the keys *at*, refers to.
+
+        Raises `ConfigError` with file and key, never a value, where it cannot be had.
+        """
+        try:
+            return references.resolve(reference, base=self.base, environ=environ)
+        except ConfigError as error:
+            raise self.source.error(at, error.message, error.fix) from None
+
     def _opened(self, connection: Connection, environ: Mapping[str, str] | None) -> Connection:
         secrets: dict[str, SecretStr] = {}
+        at = ("connections", connection.name)
         for option, reference in connection.references.items():
-            with_key = ("connections", connection.name, option)
-            try:
-                secrets[option] = references.resolve(reference, base=self.base, environ=environ)
-            except ConfigError as error:
-                raise self.source.error(with_key, error.message, error.fix) from None
+            secrets[option] = self.secret(reference, *at, option, environ=environ)
         options = connection.options.model_copy(update=secrets)
-        hooks: list[SecretStr] = []
-        for reference in connection.hook_references:
-            try:
-                hooks.append(references.resolve(reference, base=self.base, environ=environ))
-            except ConfigError as error:
-                at = ("connections", connection.name, "webhook_secret")
-                raise self.source.error(at, error.message, error.fix) from None
+        hooks = [self.secret(r, *at, "webhook_secret", environ=environ) for r in connection.hook_references]
         return dataclasses.replace(
             connection,
             options=options,

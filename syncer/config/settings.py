@@ -25,6 +25,7 @@ from syncer.model import SET_FIELDS
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^\s/\[\]@]+):(?P<port>[0-9]{1,5})")
 _CRON_PART = re.compile(r"(?:\*|(?P<first>[a-z]+|\d+)(?:-(?P<last>[a-z]+|\d+))?)(?:/(?P<step>[1-9]\d*))?")
 _DAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6}
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -174,18 +175,24 @@ class Daemon(BaseModel, extra="forbid", frozen=True):
     @field_validator("listen")
     @classmethod
     def _an_address(cls, listen: str) -> str:
-        host, _, port = listen.rpartition(":")
-        if listen != "off" and not (host and port.isdigit() and int(port) < 65_536):  # noqa: PLR2004 -- ports end there
+        match = _ADDRESS.fullmatch(listen)
+        if listen != "off" and not (match and int(match["port"]) < 65_536):  # noqa: PLR2004 -- ports end there
             raise ValueError(f'{listen!r} is not "host:port". Like "127.0.0.1:8722", or "off".')
         return listen
 
     @field_validator("url")
     @classmethod
     def _reachable(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "https://x")
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address or parts.username is not None or parts.query or parts.fragment:
             raise ValueError(f'{url!r} is not an address like "https://syncer.acme.example".')
-        return url.rstrip("/") if url else None
+        return url.rstrip("/")
 
     @field_validator("timezone")
     @classmethod

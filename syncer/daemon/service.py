@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from syncer import plugins, status, upkeep
-from syncer.config import Config, Keep, Log, load, resolve
+from syncer.config import Config, Keep, Log, load
 from syncer.connector import Listens
 from syncer.daemon.alerts import Alerts
 from syncer.daemon.clock import Clock
@@ -286,7 +286,7 @@ def prepare(file: Path, store: Store) -> Setup:
         alerts=Alerts(
             store,
             lambda: datetime.now(UTC),
-            url=resolve(url, base=config.base) if url is not None else None,
+            url=config.secret(url, "daemon", "alerts", "url") if url is not None else None,
             repeat=config.daemon.alerts.repeat,
         ),
     )

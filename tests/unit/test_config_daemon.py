@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncer.config import Config, Keep, Log, load
+from syncer.config import Config, Log, load
 from syncer.daemon.service import prepare
 from syncer.errors import ConfigError
 from syncer.log import redact
@@ -61,7 +61,7 @@ def test_the_daemon_needs_no_setting(tmp_path: Path) -> None:
         "alerts": {"after": 900.0, "repeat": 86_400.0, "url": None},
     }
     assert config.log == Log(format=None, level=None, levels={}, emails=True)
-    assert config.store.keep == Keep(runs=90 * 86_400.0, deliveries=7 * 86_400.0, audit=None)
+    assert config.store.keep.model_dump() == {"runs": 90 * 86_400.0, "deliveries": 7 * 86_400.0, "audit": None}
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8722", "0.0.0.0:80", "localhost:0", "[::1]:8722", "box-1.lan:9", "off"])

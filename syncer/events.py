@@ -157,7 +157,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     ),
     "field.released": _event(
         "info",
-        "A field waits no longer: its copies agree again, or a newer edit decided.",
+        "A field waits no longer: its copies came to mean the same.",
         *("link", "hold"),
         own={"field": "its name"},
     ),

@@ -381,6 +381,22 @@ EVENTS: Final[Mapping[str, Event]] = {
         "The database was brought up to date with this version.",
         own={"was": "its version before", "to": "its version now", "copy": "where a copy of the old one lies"},
     ),
+    "library.failed": _event(
+        "error",
+        "A library that we use told of an error by itself.",
+        own={
+            "logger": "the library, and which part of it",
+            "said": "its words",
+            "exception": "the traceback, if there is one",
+        },
+        do="Please report it, unless the words say what to do.",
+    ),
+    "library.warned": _event(
+        "warning",
+        "A library that we use gave a warning by itself.",
+        own={"logger": "the library, and which part of it", "said": "its words"},
+        do="Nothing if it comes once; please report it if it stays.",
+    ),
     "run.crashed": _event(
         "error",
         "A run ended by an error that nobody foresaw. The daemon goes on; the sync is tried again, less often.",

@@ -39,6 +39,8 @@ _DEPTH: Final = 6
 """How deep a list or table in a fact is written as such; what lies deeper is written as text."""
 _known: set[str] = set()
 
+log = structlog.get_logger()
+
 Mask = Callable[[str], str]
 
 
@@ -100,6 +102,24 @@ def setup(
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=False,
     )
+    logging.getLogger().addHandler(_LIBRARIES)
+
+
+class _Libraries(logging.Handler):
+    """Takes what libraries warn of: else Python writes it to stderr as it is, secrets and all."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            said = record.getMessage()
+        except Exception:  # noqa: BLE001 -- a library's format and its arguments may not fit
+            said = str(record.msg)
+        if record.levelno >= logging.ERROR:
+            log.error("library.failed", logger=record.name, said=said, exc_info=record.exc_info)
+        else:
+            log.warning("library.warned", logger=record.name, said=said)
+
+
+_LIBRARIES: Final = _Libraries(logging.WARNING)
 
 
 def _by_part(general: int, own: Mapping[str, int]) -> structlog.types.Processor:

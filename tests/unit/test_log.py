@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import pytest
 import structlog
 
-from syncer.log import hide, redact, setup
+from syncer.log import _LIBRARIES, hide, redact, setup
 
 Form = Literal["console", "json"]
 FORMS: tuple[Form, ...] = ("console", "json")
@@ -459,3 +460,40 @@ def test_lines_of_several_threads_do_not_mix(form: Form) -> None:
     lines = out.getvalue().splitlines()
     assert len(lines) == 800
     assert all(line.count("thread.spoken") == 1 and line.count("x" * 50) == 1 for line in lines)
+
+
+# -- libraries -------------------------------------------------------------------------------
+
+
+def test_what_a_library_warns_of_is_an_event_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    out = io.StringIO()
+    setup(form="json", stream=out)
+    setup(form="json", stream=out)
+
+    logging.getLogger("library.part").warning("missed by %s, token=%s", "3s", "0123456789abcdef")
+    logging.getLogger("library.part").info("nothing to see")
+
+    [line] = map(json.loads, out.getvalue().splitlines())
+    assert (line["event"], line["level"], line["logger"]) == ("library.warned", "warning", "library.part")
+    assert line["said"] == "missed by 3s, token=[secret]"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_fails_in_a_library_is_an_event_with_its_traceback() -> None:
+    out = io.StringIO()
+    setup(form="json", stream=out)
+
+    logging.getLogger("asyncio").error("never retrieved", exc_info=ValueError("token=0123456789abcdef"))
+
+    [line] = map(json.loads, out.getvalue().splitlines())
+    assert (line["event"], line["level"]) == ("library.failed", "error")
+    assert line["exception"].endswith("ValueError: token=[secret]")
+
+
+def test_a_library_s_words_that_do_not_fit_are_told_as_they_are() -> None:
+    out = io.StringIO()
+    setup(form="json", stream=out)
+
+    _LIBRARIES.emit(logging.makeLogRecord({"msg": "%d of %d", "args": ("one",), "levelno": logging.WARNING}))
+
+    assert json.loads(out.getvalue())["said"] == "%d of %d"

@@ -37,7 +37,7 @@ class _Seat:
 
 @dataclass(slots=True)
 class Desk:
-    """`perform` does one thing for one sync and raises nothing but cancellation."""
+    """`perform` does one thing for one sync. It should raise nothing; no worker ends because it does."""
 
     perform: Perform
     _seats: dict[str, _Seat] = field(default_factory=dict)
@@ -95,13 +95,19 @@ class Desk:
             try:
                 for kind in _due(asked):
                     if not self._draining:
-                        await self.perform(name, kind)
+                        await self._do(name, kind)
             finally:
                 seat.busy = False
             if self._draining or (seat.leaving and not seat.asked):
                 if self._seats.get(name) is seat and seat.leaving:
                     del self._seats[name]
                 return
+
+    async def _do(self, name: str, kind: Kind) -> None:
+        try:
+            await self.perform(name, kind)
+        except Exception as error:
+            log.exception("run.crashed", sync=name, reason=type(error).__name__)
 
 
 def _due(asked: Collection[Kind]) -> list[Kind]:

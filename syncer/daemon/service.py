@@ -84,11 +84,14 @@ class Service:
     def __post_init__(self) -> None:
         self.metrics = Metrics(_version())
         self.clock = Clock(self._ask)
-        self.worker = Worker(self.store, self.metrics, self.clock.postpone, self.clock.next_at)
+        self.worker = Worker(self.store, self.metrics, self.clock.postpone, self.clock.next_at, self._later)
         self.desk = Desk(self.worker.perform)
 
     def _ask(self, sync: str, kind: Kind) -> None:
         self.desk.ask(sync, kind)
+
+    def _later(self, sync: str, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self.desk.ask, sync, "leads")
 
     async def live(self) -> int:
         """Serve until told to stop; return the exit code."""

@@ -51,12 +51,14 @@ class _Rest:
 
 @dataclass(slots=True)
 class Worker:
-    """`wirings`: every sync, ready to run. `postpone(sync, seconds)` moves the next poll; `next_at` says when it is."""
+    """`wirings`: every sync, ready to run. `postpone(sync, seconds)` moves the next poll; `next_at` says when it is;
+    `again(sync, seconds)` asks for leads to be followed once more, then."""
 
     store: Store
     metrics: Metrics
     postpone: Callable[[str, float], None]
     next_at: Callable[[str], datetime | None]
+    again: Callable[[str, float], None] = lambda _, __: None
     wirings: dict[str, Wiring] = field(default_factory=dict)
     every: dict[str, float | None] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -114,6 +116,7 @@ class Worker:
         self._budgets |= report.budgets
         self._note_rests(report, resting)
         self._note_end(name, kind, report)
+        self._look_again(name, report)
 
     async def _audit(self, name: str, wiring: Wiring) -> None:
         found = await drift.audit(self.store, wiring)
@@ -173,6 +176,17 @@ class Worker:
                 pulse.say(tx, name, "next", {"at": when(at), "why": why}, self.clock())
 
     # -- connections that fail -------------------------------------------------------------------
+
+    def _look_again(self, name: str, report: Report) -> None:
+        """Have leads that this run could not follow be followed once their connection has rested."""
+        with self.store.read() as tx:
+            left = leads.oldest(tx, name)
+        if left is None or left >= report.started:
+            return
+        now = self.clock()
+        ends = [r.until for c, r in self._rests.items() if c in report.down]
+        wait = (min(ends) - now).total_seconds() if ends else pace.FIRST_REST
+        self.again(name, max(1.0, wait))
 
     def _resting(self, wiring: Wiring) -> Mapping[str, ConnectorError]:
         now = self.clock()

@@ -68,7 +68,7 @@ class Duty:
         return code
 
     def tail(self) -> str:
-        return "\n".join([*(json.dumps(e) for e in self.events[-15:]), *self.other[-30:]])
+        return "\n".join([*(json.dumps(e) for e in self.events[-40:]), *self.other[-30:]])
 
 
 def free_port() -> int:

@@ -13,7 +13,8 @@ from syncer.attempts import BACKOFF_CAP, UPDATES, action_digest, parked_id
 from syncer.conversation import talk
 from syncer.diary import tell_entries, tell_holds, tell_parked, tell_unparked
 from syncer.engine import sets
-from syncer.engine.merge import Circumstances, FieldError, Merged, merge
+from syncer.engine.ledger import Circumstances, FieldError, Merged
+from syncer.engine.merge import merge
 from syncer.engine.plan import BURIAL, Action, birth_fields, closes, plan
 from syncer.errors import ConnectorError, SyncerError
 from syncer.links import Copy, Hold, Link, Origin, Parked

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from syncer.engine import sets
-from syncer.engine.merge import FieldError
+from syncer.engine.ledger import FieldError
 from syncer.engine.state import Rules
 from syncer.engine.views import Reader
 from syncer.errors import UnmappedValueError, UnwritableError, WaitingError

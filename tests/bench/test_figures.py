@@ -14,7 +14,8 @@ from pathlib import Path
 from syncer import log
 from syncer.config import load
 from syncer.demo.play import stage
-from syncer.engine.merge import Circumstances, merge
+from syncer.engine.ledger import Circumstances
+from syncer.engine.merge import merge
 from syncer.engine.plan import plan
 from syncer.engine.state import Rules
 from syncer.engine.views import Reader

@@ -18,7 +18,7 @@ import pytest
 
 from syncer import plugins
 from syncer.sdk.sandbox import Call
-from tests.e2e.office import PATIENCE, TRACKERS, Office, during, opened, until
+from tests.e2e.office import PATIENCE, TRACKERS, Office, during, ended, opened, until
 
 HOSTILE = "Checkout\x1b[31m\u202e now"
 INTERRUPTED = 130
@@ -140,6 +140,24 @@ def test_a_killed_run_is_told_as_one_that_failed(office: Office) -> None:
     assert (done.code, doc["running"]) == (1, None)
     assert (doc["last"]["outcome"], doc["last"]["error"]) == ("failed", "interrupted")
     assert "failed (interrupted)" in done.out
+
+
+def test_a_running_daemon_and_its_next_run_are_told(office: Office) -> None:
+    office.environ["SYNCER_DAEMON__LISTEN"] = "off"
+    process = office.start("daemon")
+    try:
+        until(lambda: (status(office)["last"] or {}).get("outcome") == "in_step")
+        doc, told = status(office), office.run("status")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+    after = office.run("status")
+
+    assert (doc["daemon"]["pid"], doc["daemon"]["state"]) == (process.pid, "running")
+    assert doc["next_at"]
+    assert "daemon: running for " in told.out
+    assert "next     in " in told.out
+    assert "daemon: not running" in after.out
 
 
 # -- runs ------------------------------------------------------------------------------------

@@ -16,13 +16,11 @@ from syncer.attempts import (
     opened,
     park,
     parked_id,
-    patch_in,
     patch_out,
 )
-from syncer.connector import Names, People
+from syncer.creation import create
 from syncer.diary import tell_applied, tell_failed, tell_postponed
-from syncer.engine import sets
-from syncer.engine.plan import Action, Move, birth_fields
+from syncer.engine.plan import Action, Move
 from syncer.errors import (
     ConnectorError,
     CredentialsError,
@@ -35,8 +33,8 @@ from syncer.errors import (
     UnwritableError,
     WaitingError,
 )
-from syncer.intake import UNREAD, reread
-from syncer.links import Copy, Intent, Link
+from syncer.intake import reread
+from syncer.links import Copy
 from syncer.live import Live, Session
 from syncer.mirrors import talk
 from syncer.model import (
@@ -44,22 +42,15 @@ from syncer.model import (
     JSON,
     Address,
     Delta,
-    Draft,
-    Native,
     Patch,
-    Receipt,
-    Record,
     Ref,
     State,
-    client_id,
-    marker_for,
-    patched,
-    shows,
 )
+from syncer.receipts import after_write, archived, combine
 from syncer.report import plain
 from syncer.store import items, journal
 from syncer.store.items import Row
-from syncer.store.records import Entry, append
+from syncer.store.records import append
 
 FRESH_SECONDS = 30.0
 """A copy read longer ago than this is read again before it is written."""
@@ -132,7 +123,7 @@ async def _attempt(session: Session, live: Live, action: Action) -> tuple[Action
 async def _sent(session: Session, live: Live, action: Action) -> Action | None:
     match action.do:
         case "create":
-            return await _create(session, live, action)
+            return await create(session, live, action)
         case "comment":
             return await talk(session, live, action)
         case "archive":
@@ -176,116 +167,6 @@ async def _reread_quietly(session: Session, live: Live, address: Address) -> Non
         session.lose(live.name, error)
 
 
-# -- create ----------------------------------------------------------------------------------
-
-
-async def _create(session: Session, live: Live, action: Action) -> Action | None:
-    with session.store.read() as tx:
-        link = items.load_links(tx, [action.link]).get(action.link)
-    if link is None or action.connection not in link.wants or is_awaited(session, action):
-        return None
-    patch = _birth_patch(live, link, session)
-    try:
-        return await _made(session, live, action, patch)
-    except RejectedError:
-        # Trackers differ most in who may stand under whom: the item is made, its place is owed.
-        codec = live.mapper.codecs.get("parent")
-        lean = {n: want for n, want in patch.items() if codec is None or n not in codec.natives}
-        if len(lean) == len(patch):
-            raise
-    return await _made(session, live, action, lean)
-
-
-async def _made(session: Session, live: Live, action: Action, patch: Patch) -> Action:
-    intent = intended(session, action, {"patch": patch_out(patch), "entity": live.place.entity})
-    opened(session, intent)
-    try:
-        receipt = await live.connector.create(draft_of(session, intent))
-    except ConnectorError as error:
-        dropped_if_refused(session, intent, error)
-        raise
-    with session.store.read() as tx:
-        # Another connection's worker may have written to the link while we waited.
-        link = items.load_links(tx, [action.link])[action.link]
-    after, row = created_rows(session, live, link, patch, receipt, untouched=True)
-    with session.store.write() as tx:
-        items.save_links(tx, session.sync, [after], dirty=True)
-        items.save_rows(tx, session.sync, [row])
-        journal.close_intent(tx, intent.id)
-        journal.unpark(tx, [parked_id(link.id, live.name, "")])
-        append(tx, session.sync, session.run, session.clock(), _entries(action, receipt.ref))
-    session.directory.learn(receipt.ref, link.id)
-    tell_applied("create", str(receipt.ref), link.id, action.fields, action.because)
-    return replace(action, state="applied", ref=receipt.ref, key=receipt.key, url=receipt.url)
-
-
-def _birth_patch(live: Live, link: Link, session: Session) -> Patch:
-    """Return all that a create can carry; a reference that has no copy here yet stays owed."""
-    patch: dict[str, JSON | Delta] = {}
-    for name, debt in birth_fields(link, live.reader, session.rules).items():
-        if live.place.at_create and name not in live.place.at_create:
-            continue
-        try:
-            part = live.mapper.patch(name, link.agreed[name], {}, debt)
-        except WaitingError:
-            if name == "parent" and link.agreed.get("kind") == "subtask":
-                raise
-            continue
-        if part is not ABSENT:
-            _combine(patch, part)
-    return patch
-
-
-def draft_of(session: Session, intent: Intent) -> Draft:
-    """Return the draft an intent was opened for: the same marker, however often it is tried."""
-    doc: Mapping[str, Any] = intent.doc
-    marker = marker_for(session.store.key, intent.link, intent.connection)
-    return Draft(str(doc["entity"]), patch_in(doc["patch"]), marker, client_id(marker))
-
-
-def created_rows(
-    session: Session, live: Live, link: Link, patch: Patch, receipt: Receipt, *, untouched: bool
-) -> tuple[Link, Row]:
-    """Return the link and the copy after a create: base is what we sent, as the receipt shows it.
-
-    *untouched*: nobody can have edited the record yet.
-    """
-    now = session.clock()
-    sent = patched({}, patch)
-    native = dict(receipt.record.fields) if receipt.record is not None else sent
-    record = _record_of(receipt, native, now)
-    copy = Copy(
-        ref=receipt.ref,
-        key=receipt.key,
-        url=receipt.url,
-        created=record.created,
-        updated=record.updated if receipt.record is not None else UNREAD,
-        seen=native,
-        read_at=now,
-        state=record.state,
-        own=True,
-        made=True,
-    )
-    fields = [n for n in link.agreed if live.mapper.has(n)]
-    copy = after_write(live, copy, fields, patch, native)
-    if untouched and receipt.record is not None:
-        # What we did not send, or what did not stick, is the tracker's own default: nobody's word.
-        copy = replace(copy, base={**live.mapper.slices(native), **copy.base})
-    owed: dict[str, Mapping[str, Any]] = {**link.owed, live.name: birth_fields(link, live.reader, session.rules)}
-    after = replace(link, wants=link.wants - {live.name}, owed=owed)
-    row = Row(copy, replace(record, fields=copy.seen), link.id, dirty=True, scoped=True)
-    return after, row
-
-
-def _record_of(receipt: Receipt, native: Native, now: datetime) -> Record:
-    if receipt.record is not None:
-        return receipt.record
-    return Record(receipt.ref, receipt.key, receipt.url, now, UNREAD, native, own=True)
-
-
-# -- update ----------------------------------------------------------------------------------
-
-
 async def _update(session: Session, live: Live, action: Action) -> Action | None:
     if is_awaited(session, action):
         return None
@@ -326,7 +207,7 @@ async def _together(session: Session, live: Live, action: Action) -> Action | No
     for name, move in action.fields.items():
         part = live.mapper.patch(name, move.after, row.copy.seen, move.owed)
         if part is not ABSENT:
-            _combine(patch, part)
+            combine(patch, part)
     copy, unseen = row.copy, set[str]()
     for step in live.connector.steps(patch):
         copy, bare = await _send(session, live, action, row, copy, step)
@@ -407,46 +288,6 @@ def _unmet(live: Live, fields: Mapping[str, Move], copy: Copy) -> list[str]:
     return found
 
 
-def after_write(live: Live, copy: Copy, fields: Sequence[str], patch: Patch, native: Native) -> Copy:
-    """Return the copy after a write: only what we wrote enters base, and only if *native* shows it.
-
-    In a set only our elements move, so that a person's edit in the same answer still shows.
-    """
-    base: dict[str, Native] = dict(copy.base)
-    for name in fields:
-        codec = live.mapper.codecs[name]
-        mine = {n: patch[n] for n in codec.natives if n in patch}
-        if not mine or not landed(live, name, native, mine):
-            continue
-        before = base.get(name) or {}
-        part: dict[str, JSON] = {}
-        for n in codec.natives:
-            want = mine.get(n)
-            if isinstance(want, Delta):
-                part[n] = patched(before, {n: want})[n]
-            elif n in mine or not isinstance(before.get(n), list):
-                part[n] = native.get(n)
-            else:
-                part[n] = before[n]
-        base[name] = part
-    return replace(copy, seen=native, base=base)
-
-
-def landed(live: Live, name: str, native: Native, mine: Patch) -> bool:
-    """Say whether *native* shows what was sent, word for word or in meaning."""
-    if all(shows(native.get(n), want) for n, want in mine.items()):
-        return True
-    if isinstance(live.mapper.codecs[name], Names | People):
-        return False
-    try:
-        return live.mapper.read(name, native) == live.mapper.read(name, patched(native, mine))
-    except SyncerError:
-        return False
-
-
-# -- archive ---------------------------------------------------------------------------------
-
-
 async def _archive(session: Session, live: Live, action: Action) -> Action | None:
     if action.ref is None:
         return None
@@ -459,46 +300,3 @@ async def _archive(session: Session, live: Live, action: Action) -> Action | Non
         raise
     archived(session, live, intent, action.because)
     return replace(action, state="applied")
-
-
-def archived(session: Session, live: Live, intent: Intent, because: str) -> None:
-    """Keep that the copy an intent was opened for has been archived."""
-    ref = Ref.parse(str(intent.doc["ref"]))
-    with session.store.write() as tx:
-        row = items.rows_by_ref(tx, session.sync, [ref]).get(ref)
-        link = items.load_links(tx, [intent.link]).get(intent.link)
-        if row is not None:
-            copy = replace(row.copy, state=State.ARCHIVED, read_at=session.clock())
-            items.save_rows(tx, session.sync, [replace(row, copy=copy, dirty=True)])
-        if link is not None:
-            items.save_links(tx, session.sync, [replace(link, ending=link.ending - {live.name})], dirty=True)
-        journal.close_intent(tx, intent.id)
-        journal.unpark(tx, [parked_id(intent.link, live.name, "")])
-        entry = Entry(intent.link, str(ref), "archive", "", None, None, "syncer", because)
-        append(tx, session.sync, session.run, session.clock(), [entry])
-    tell_applied("archive", str(ref), intent.link, (), because)
-
-
-def _entries(action: Action, ref: Ref) -> list[Entry]:
-    return [
-        Entry(
-            action.link,
-            str(ref),
-            action.do,
-            name,
-            plain(move.before),
-            plain(move.after),
-            "syncer",
-            action.because,
-        )
-        for name, move in action.fields.items()
-    ]
-
-
-def _combine(patch: dict[str, JSON | Delta], part: Patch) -> None:
-    for name, want in part.items():
-        have = patch.get(name)
-        if isinstance(have, Delta) and isinstance(want, Delta):
-            patch[name] = Delta(sets.union(have.add, want.add), sets.union(have.remove, want.remove))
-        else:
-            patch[name] = want

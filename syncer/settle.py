@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from syncer.apply import after_write, archived, created_rows, draft_of, landed
 from syncer.attempts import entries_of, keep_parked, parked_id, patch_in
+from syncer.creation import created_rows, draft_of
 from syncer.diary import tell_applied, tell_settled, tell_waiting
 from syncer.errors import ConnectorError, NotFoundError, RejectedError
 from syncer.intake import BREATH, reread
@@ -16,6 +16,7 @@ from syncer.links import Copy, Intent, Parked
 from syncer.live import Live, Session
 from syncer.mirrors import settle_comment
 from syncer.model import Address, Patch, Receipt, Ref, State, patched
+from syncer.receipts import after_write, archived, landed
 from syncer.store import items, journal
 from syncer.store.records import Entry, append
 

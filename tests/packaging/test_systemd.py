@@ -1,4 +1,4 @@
-"""The unit of systemd: it says what it must, and systemd, where it is installed, takes it. No service is started here."""
+"""The unit of systemd: it says what it must, and systemd takes it, where that is installed. No service is started."""
 
 from __future__ import annotations
 

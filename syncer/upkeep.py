@@ -38,13 +38,16 @@ class Tended:
         return bool(self.runs or self.deliveries or self.audit or self.texts)
 
 
-def tend(store: Store, keep: Keep, syncs: Collection[str], now: datetime) -> Tended:
+def tend(
+    store: Store, keep: Keep, syncs: Collection[str], now: datetime, halted: Callable[[], bool] = lambda: False
+) -> Tended:
     """Forget what is older than *keep* says, and the leads of all but *syncs*, those that are configured.
 
     It blocks, for seconds on the first time in a large database, so an event loop calls it in a thread; others
-    may run and write meanwhile. Raises `StoreError`; whatever was done until then stays done.
+    may run and write meanwhile. Once *halted* says yes it ends with the transaction it is at. Raises
+    `StoreError`; whatever was done until then stays done.
     """
-    runs = _pruned(store, lambda tx: prune_runs(tx, _before(now, keep.runs)))
+    runs = _pruned(store, lambda tx: prune_runs(tx, _before(now, keep.runs)), halted)
     with store.write() as tx:
         delivered = _count(tx)
         leads.prune(tx, _before(now, keep.deliveries), syncs)
@@ -52,8 +55,9 @@ def tend(store: Store, keep: Keep, syncs: Collection[str], now: datetime) -> Ten
     audit = Pruned()
     if keep.audit is not None:
         before = _before(now, keep.audit)
-        audit = _pruned(store, lambda tx: prune_audit(tx, before, now))
-    store.tidy()
+        audit = _pruned(store, lambda tx: prune_audit(tx, before, now), halted)
+    if not halted():
+        store.tidy()
     tended = Tended(runs.rows, delivered, audit.rows, runs.texts + audit.texts)
     if tended:
         log.info(
@@ -66,9 +70,11 @@ def tend(store: Store, keep: Keep, syncs: Collection[str], now: datetime) -> Ten
     return tended
 
 
-def _pruned(store: Store, prune: Callable[[sa.Connection], Pruned]) -> Pruned:
+def _pruned(store: Store, prune: Callable[[sa.Connection], Pruned], halted: Callable[[], bool]) -> Pruned:
     rows = texts = 0
     for _ in range(ROUNDS):
+        if halted():
+            break
         with store.write() as tx:
             found = prune(tx)
         if not found.rows:

@@ -382,3 +382,12 @@ def test_tending_moves_the_log_into_the_database(disk: Store) -> None:
         after = alone.execute("SELECT id FROM runs").fetchall()
     alone.close()
     assert (before, after) == ([], [("R1",)])
+
+
+def test_told_to_stop_it_ends_with_the_transaction_it_is_at(store: Store) -> None:
+    for at in range(3):
+        ran(store, f"R{at}", 100 + at, number=at + 1)
+
+    tended = tend(store, KEEP, ["s"], NOW, halted=lambda: True)
+
+    assert not tended

@@ -63,7 +63,7 @@ class GitHubConnector:
         self._api = Api(setting, options)
         self._facts = Facts(self._api, setting.catalogue, options.repository)
         self._paced = is_githubs_own(options.url)
-        self._pace = Pace(setting.connection, setting.clock, setting.sleep, setting.meter)
+        self._pace = Pace(setting.connection, setting.clock, setting.sleep, setting.meter, setting.catalogue)
         self._lately: OrderedDict[str, Record] = OrderedDict()
         self._home = Home(self._api, self._facts, self._name)
         self._me = Me("")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from syncer.connector import Meter
+from syncer.connector import Catalogue, Meter
 from syncer.errors import (
     ConnectorError,
     CredentialsError,
@@ -25,6 +25,8 @@ SECONDARY_WAIT = 60.0
 """Seconds to wait, at least, where GitHub speaks of its secondary limit and names no time."""
 PACES = ((60.0, 80), (3600.0, 500))
 """Content-creating requests GitHub lets through: per window of seconds, how many."""
+MADE = "made"
+"""The catalogue's name for when the last of those were sent, as seconds since 1970."""
 
 _TOO_FAST = re.compile(r"secondary rate limit|abuse detection|submitted too quickly|rate limit exceeded", re.IGNORECASE)
 
@@ -110,17 +112,20 @@ def is_githubs_own(url: str) -> bool:
 
 @dataclass(slots=True)
 class Pace:
-    """Holds content-creating requests back so that GitHub need not refuse them."""
+    """Holds content-creating requests back so that GitHub need not refuse them; the catalogue remembers them from
+    one run to the next."""
 
     connection: str
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
     meter: Meter
-    _made: deque[datetime] = field(default_factory=deque, init=False)
+    catalogue: Catalogue
+    _made: deque[datetime] | None = field(default=None, init=False)
 
     async def turn(self) -> None:
         """Wait for the next turn, announced. Raises `RateLimitedError` where that is too far off."""
-        wait = self._wait()
+        made = self._recalled()
+        wait = self._wait(made)
         if wait > PATIENCE:
             raise RateLimitedError(
                 "GitHub takes 500 new issues and comments an hour",
@@ -130,15 +135,23 @@ class Pace:
         if wait > 0:
             self.meter.throttled(wait, "GitHub takes 80 new issues and comments a minute, 500 an hour")
             await self.sleep(wait)
-        self._made.append(self.clock())
+        made.append(self.clock())
+        self.catalogue.put(MADE, [at.timestamp() for at in made])
 
-    def _wait(self) -> float:
+    def _recalled(self) -> deque[datetime]:
+        if self._made is None:
+            told = self.catalogue.get(MADE, max_age=PACES[-1][0])
+            stamps = told if isinstance(told, list) else []
+            self._made = deque(datetime.fromtimestamp(s, UTC) for s in stamps if isinstance(s, int | float))
+        return self._made
+
+    def _wait(self, made: deque[datetime]) -> float:
         now = self.clock()
         longest = PACES[-1][0]
-        while self._made and (now - self._made[0]).total_seconds() >= longest:
-            self._made.popleft()
+        while made and (now - made[0]).total_seconds() >= longest:
+            made.popleft()
         waits = [0.0]
         for seconds, most in PACES:
-            if len(self._made) >= most:
-                waits.append(seconds - (now - self._made[-most]).total_seconds())
+            if len(made) >= most:
+                waits.append(seconds - (now - made[-most]).total_seconds())
         return max(waits)

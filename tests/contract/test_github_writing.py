@@ -366,6 +366,19 @@ async def test_a_wait_of_most_of_an_hour_is_told_instead_of_slept() -> None:
     assert d.sandbox.keys() == []
 
 
+async def test_the_pace_is_kept_from_one_run_to_the_next() -> None:
+    async with desk(options={"url": "https://api.github.com"}) as d:
+        for number in range(80):
+            await d.connector.create(d.draft(f"Issue {number}", f"L{number}.abc"))
+        next_run = d.bench.connector(url="https://api.github.com")
+        await next_run.open()
+
+        await next_run.create(d.draft("One more", "L80.abc"))
+        await next_run.close()
+
+    assert d.bench.slept == [60.0]
+
+
 async def test_another_server_is_not_paced() -> None:
     async with desk() as d:
         for number in range(81):

@@ -76,16 +76,22 @@ def pending(tx: sa.Connection, sync: str) -> list[Noted]:
 def drop_known(tx: sa.Connection, sync: str) -> int:
     """Forget the leads to what has been read already, in that version or a later one; return how many.
 
-    Most are echoes of our own writes.
+    Most are echoes of our own writes. Where a tracker's stamps are whole seconds, one may stand for two versions: a
+    lead to the very second that was read is followed.
     """
     here = (copies.c.sync == leads.c.sync, copies.c.connection == leads.c.connection, copies.c.id == leads.c.id)
-    read = sa.exists().where(*here, copies.c.updated >= leads.c.at)
+    read = sa.exists().where(*here, _is_past(copies.c.updated))
     there = (comments.c.sync == leads.c.sync, comments.c.connection == leads.c.connection)
-    said = sa.exists().where(*there, comments.c.id == leads.c.comment, comments.c.updated >= leads.c.at)
+    said = sa.exists().where(*there, comments.c.id == leads.c.comment, _is_past(comments.c.updated))
     of_records = sa.and_(leads.c.comment == "", read)
     of_comments = sa.and_(leads.c.comment != "", said)
     query = sa.delete(leads).where(leads.c.sync == sync, leads.c.at != "", sa.or_(of_records, of_comments))
     return int(tx.execute(query).rowcount)
+
+
+def _is_past(read: sa.Column[str]) -> sa.ColumnElement[bool]:
+    """Claim that what was stamped *read* is what a lead leads to, or newer."""
+    return sa.or_(read > leads.c.at, sa.and_(read == leads.c.at, leads.c.at.not_like("%.000000Z")))
 
 
 def follow(tx: sa.Connection, sync: str, taken: Iterable[Noted]) -> None:

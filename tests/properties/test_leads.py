@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from syncer.connector import Lead
 from syncer.errors import UnavailableError
@@ -120,6 +121,18 @@ def test_a_lead_to_a_version_we_hold_leads_nowhere() -> None:
         dropped = leads.drop_known(tx, b.rules.sync)
 
     assert (dropped, waiting(b)) == (1, 0)
+
+
+def test_an_edit_in_the_second_that_was_read_is_no_echo_where_stamps_are_whole_seconds() -> None:
+    b = board(("a", "b"), options={"a": {"resolution": timedelta(seconds=1)}})
+    one = b.trackers["a"].add("One")
+    b.sync()
+    note(b, "a", [Lead(Address(Ref("a", "issue", one), "A-1"), at=b.trackers["a"].row(one).updated)])
+
+    with b.store.write() as tx:
+        dropped = leads.drop_known(tx, b.rules.sync)
+
+    assert (dropped, waiting(b)) == (0, 1)
 
 
 def test_a_lead_noted_anew_while_it_is_followed_stays() -> None:

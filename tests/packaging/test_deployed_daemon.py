@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +31,11 @@ class Started:
     port: int
 
     def hear(self, wanted: str) -> None:
-        """Wait until it tells that."""
+        """Wait until it tells that. Raises `TimeoutError`: that it lives it tells all the time."""
+        until = time.monotonic() + PATIENCE
         while self.notices.recv(4096).decode() != wanted:
-            pass
+            if time.monotonic() > until:
+                raise TimeoutError(wanted)
 
 
 def free_port() -> int:

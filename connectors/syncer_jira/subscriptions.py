@@ -109,7 +109,7 @@ class Subscriptions:
                 raise
             raise CredentialsError(
                 f"{error.status}: webhooks need a Jira administrator, or a token of one. By hand: Settings > System > "
-                f"WebHooks, Create; the URL, a secret that is also in hook_secrets of this connection, the JQL "
+                f"WebHooks, Create; the URL, a secret that is also the webhook_secret of this connection, the JQL "
                 f"{self._condition()}, and the issue and comment events: created, updated, deleted.",
                 connection=self.api.setting.connection,
                 status=error.status,

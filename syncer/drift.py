@@ -213,11 +213,11 @@ class Audit:
         return not (self.divergences or news or self.strays or self.emptied)
 
 
-async def audit(store: Store, wiring: Wiring) -> Audit:
-    """Compare everything. Connections that are down are left out, and in `down`."""
+async def audit(store: Store, wiring: Wiring, resting: Mapping[str, ConnectorError] = {}) -> Audit:
+    """Compare everything. Connections that are down, or *resting* (and why), are left out, and in `down`."""
     shadow = store.snapshot()
     try:
-        async with opened(shadow, wiring, Request(trigger="audit", full=True)) as session:
+        async with opened(shadow, wiring, Request(trigger="audit", full=True, resting=resting)) as session:
             with shadow.write() as tx:
                 items.disturb(tx, session.sync)
             away_before = _away_refs(session)

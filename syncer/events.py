@@ -302,6 +302,16 @@ EVENTS: Final[Mapping[str, Event]] = {
         *("sync",),
         own=_AUDIT,
     ),
+    "chore.crashed": _event(
+        "error",
+        "Something beside the runs ended by an error that nobody foresaw. The daemon goes on, and tries it again.",
+        *("reason",),
+        own={
+            "chore": "watch (alerts), tend (what is too old is forgotten) or reload (SIGHUP)",
+            "exception": "the traceback",
+        },
+        do="Please report it, with the traceback.",
+    ),
     "clock.jumped": _event(
         "warning",
         "The machine's clock was set, or the machine slept. What was due meanwhile starts once.",
@@ -328,6 +338,13 @@ EVENTS: Final[Mapping[str, Event]] = {
         *("connection",),
         own={"until": "when it is asked again, UTC", "failures": "how many in a row"},
         do="See connection.lost, before it.",
+    ),
+    "daemon.broken": _event(
+        "critical",
+        "A part of the daemon ended that never should. It stops as if told to, with exit code 1, to be started again.",
+        *("reason",),
+        own={"part": "beat (signs of life, and the web), watch or tend"},
+        do="Please report it. Have whatever starts the daemon start it again: systemd's Restart=on-failure does.",
     ),
     "daemon.cut": _event(
         "warning",

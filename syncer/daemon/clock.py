@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from syncer.config import Daemon, Sync
 from syncer.daemon.desk import Kind
+from syncer.daemon.timetable import Cron, Every, zone_of
 
 MOST_JITTER = 10.0
 """Seconds; a tenth of an interval, up to this, keeps syncs of one config from starting in step."""
@@ -35,47 +36,71 @@ class Clock:
 
     ask: Ask
     _scheduler: Any = field(default=None, init=False)
-    _polls: dict[str, tuple[Sync, float]] = field(default_factory=dict, init=False)
-    _zone: tzinfo | None = field(default=None, init=False)
+    _plans: dict[str, tuple[object, ...]] = field(default_factory=dict, init=False)
+    """By job, what it was planned by: one that did not change is left alone."""
+    _wishes: dict[tuple[str, Kind], asyncio.TimerHandle] = field(default_factory=dict, init=False)
 
     def start(self, syncs: Mapping[str, Sync], settings: Daemon) -> None:
         """Start ticking. Every sync is asked for at once, a moment apart."""
         self._scheduler = AsyncIOScheduler(
-            timezone=ZoneInfo(settings.timezone) if settings.timezone else None,
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+            timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
         self._scheduler.start()
         self.keep(syncs, settings)
 
     def keep(self, syncs: Mapping[str, Sync], settings: Daemon) -> None:
         """Follow a new timetable: what did not change in it keeps its times."""
-        zone = ZoneInfo(settings.timezone) if settings.timezone else self._scheduler.timezone
-        for name in [n for n in self._polls if n not in syncs]:
-            self._forget(name)
-        daily = {"sweep": settings.sweep, "audit": settings.audit}
+        zone = zone_of(settings.timezone)
+        for job in [j for j in self._plans if _sync_of(j) not in syncs]:
+            self._forget(job)
+        spread = SPREAD if len(syncs) > 1 else 0.0
         for name, sync in syncs.items():
             jitter = _jitter(sync, settings)
-            if self._polls.get(name) != (sync, jitter):
-                self._plan(name, "poll", _poll(sync, jitter, zone), self._soon(jitter))
-                self._polls[name] = (sync, jitter)
-            for kind, line in daily.items():
-                self._plan(name, kind, _cron(line, zone, SPREAD if len(syncs) > 1 else 0.0), None)
+            plan = (sync, jitter, zone if sync.cron is not None else None)
+            if self._plans.get(_job_of(name, "poll")) != plan:
+                first = self._soon(jitter if self._plans else 0.0)
+                self._plan(name, "poll", plan, _poll(sync, jitter, zone), first)
+            for kind, line in (("sweep", settings.sweep), ("audit", settings.audit)):
+                if self._plans.get(_job_of(name, kind)) != (line, zone):
+                    self._plan(name, kind, (line, zone), Cron(line, zone, spread), None)
 
     def postpone(self, sync: str, seconds: float) -> None:
-        """Let the next poll of *sync* come no sooner than in so many seconds."""
-        job = self._job(sync)
-        if job is None:
+        """Let the next poll of *sync* come no sooner than in so many seconds; by cron, at its first time after that.
+
+        It never comes sooner for it.
+        """
+        job = self._poll_of(sync)
+        if job is None or job.next_run_time is None:
             return
         then = datetime.now(UTC) + timedelta(seconds=seconds)
-        if _is_interval(job) or job.next_run_time is None or job.next_run_time < then:
-            job.modify(next_run_time=then)
+        if job.next_run_time < then:
+            job.modify(next_run_time=then if _is_interval(job) else job.trigger.get_next_fire_time(None, then))
+
+    def resume(self, sync: str) -> None:
+        """Let the next poll of *sync* come by its timetable, as if it had not been postponed."""
+        job = self._poll_of(sync)
+        if job is None or job.next_run_time is None:
+            return
+        usual = job.trigger.get_next_fire_time(None, datetime.now(UTC))
+        if usual < job.next_run_time:
+            job.modify(next_run_time=usual)
+
+    def again(self, sync: str, kind: Kind, seconds: float) -> None:
+        """Ask once more in so many seconds, whatever the timetable says; of several such wishes the first counts."""
+        loop = asyncio.get_running_loop()
+        before = self._wishes.get((sync, kind))
+        if before is not None and loop.time() < before.when() <= loop.time() + seconds:
+            return
+        if before is not None:
+            before.cancel()
+        self._wishes[sync, kind] = loop.call_later(seconds, self.ask, sync, kind)
 
     def next_at(self, sync: str) -> datetime | None:
-        job = self._job(sync)
+        job = self._poll_of(sync)
         return None if job is None else job.next_run_time
 
     def set_right(self) -> None:
-        """After the wall clock jumped: count every interval from now, every daily time by the new clock.
+        """After the wall clock jumped: every interval begins anew, daily times go by the new clock.
 
         Set forward, what was due meanwhile is asked for once, a moment apart. Set back, nothing waits for
         the old time to come round again.
@@ -83,41 +108,55 @@ class Clock:
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
             if _is_interval(job):
-                _, jitter = self._polls[job.args[0]]
-                job.modify(next_run_time=self._soon(jitter))
-            elif job.next_run_time is not None and job.next_run_time > now:
-                job.modify(next_run_time=job.trigger.get_next_fire_time(None, now))
+                job.modify(next_run_time=self._soon(job.trigger.jitter))
+                continue
+            usual = job.trigger.get_next_fire_time(None, now)
+            # Not later: one that is due, or was drawn to be a little late today, is not put off to tomorrow.
+            if usual is not None and usual < job.next_run_time:
+                job.modify(next_run_time=usual)
         self._scheduler.wakeup()
 
     def stop(self) -> None:
+        for wish in self._wishes.values():
+            wish.cancel()
         if self._scheduler is not None and self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     # -- jobs ------------------------------------------------------------------------------------
 
     def _soon(self, jitter: float) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=random.uniform(0.0, jitter if self._polls else 0.0))  # noqa: S311 -- jitter, not a secret
+        return datetime.now(UTC) + timedelta(seconds=random.uniform(0.0, jitter))  # noqa: S311 -- jitter, not a secret
 
-    def _plan(self, name: str, kind: str, trigger: BaseTrigger, first: datetime | None) -> None:
+    def _plan(
+        self, name: str, kind: str, plan: tuple[object, ...], trigger: BaseTrigger, first: datetime | None
+    ) -> None:
+        job = _job_of(name, kind)
         more = {} if first is None else {"next_run_time": first}
-        self._scheduler.add_job(
-            self._tick, trigger, args=(name, kind), id=f"{kind} {name}", replace_existing=True, **more
-        )
+        self._scheduler.add_job(self._tick, trigger, args=(name, kind), id=job, replace_existing=True, **more)
+        self._plans[job] = plan
 
     async def _tick(self, name: str, kind: Kind) -> None:
         self.ask(name, kind)
 
-    def _forget(self, name: str) -> None:
-        del self._polls[name]
-        for kind in ("poll", "sweep", "audit"):
-            self._scheduler.remove_job(f"{kind} {name}")
+    def _forget(self, job: str) -> None:
+        del self._plans[job]
+        with contextlib.suppress(JobLookupError):  # a cron line without another time has no job any more
+            self._scheduler.remove_job(job)
 
-    def _job(self, sync: str) -> Any:  # noqa: ANN401 -- APScheduler 3 ships no types
-        return self._scheduler.get_job(f"poll {sync}")
+    def _poll_of(self, sync: str) -> Any:  # noqa: ANN401 -- APScheduler 3 ships no types
+        return self._scheduler.get_job(_job_of(sync, "poll"))
+
+
+def _job_of(sync: str, kind: str) -> str:
+    return f"{kind} {sync}"
+
+
+def _sync_of(job: str) -> str:
+    return job.partition(" ")[2]
 
 
 def _is_interval(job: Any) -> bool:  # noqa: ANN401 -- APScheduler 3 ships no types
-    return isinstance(job.trigger, IntervalTrigger)
+    return isinstance(job.trigger, Every)
 
 
 def _jitter(sync: Sync, settings: Daemon) -> float:
@@ -128,18 +167,5 @@ def _jitter(sync: Sync, settings: Daemon) -> float:
 
 def _poll(sync: Sync, jitter: float, zone: tzinfo) -> BaseTrigger:
     if sync.cron is not None:
-        return _cron(sync.cron, zone, jitter)
-    return IntervalTrigger(seconds=sync.every, jitter=jitter or None, timezone=zone)
-
-
-def _cron(line: str, zone: tzinfo, jitter: float) -> CronTrigger:
-    minute, hour, day, month, weekday = line.lower().split()
-    return CronTrigger(
-        minute=minute,
-        hour=hour,
-        day=day,
-        month=month,
-        day_of_week=weekday,
-        jitter=jitter or None,
-        timezone=zone,
-    )
+        return Cron(sync.cron, zone, jitter)
+    return Every(sync.every or 0.0, jitter)

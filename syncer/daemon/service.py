@@ -7,7 +7,7 @@ import contextlib
 import importlib.metadata
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from syncer.daemon.alerts import Alerts
 from syncer.daemon.clock import Clock
 from syncer.daemon.desk import Desk, Kind
 from syncer.daemon.notify import notify, watchdog
+from syncer.daemon.timetable import zone_of
 from syncer.daemon.vigil import BEAT, Vigil
 from syncer.daemon.worker import Worker, halting
 from syncer.errors import ConfigError, StoreError, SyncerError
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 SEAT: Final = "@daemon"
 """The lease of the daemon itself; no sync has such a name."""
 
-CLEAN, CUT = 0, 130
+CLEAN, BROKEN, CUT = 0, 1, 130
 LAST_WORDS = 60.0
 """Seconds that requests on their way get after the grace period, before they are cut off."""
 
@@ -75,6 +76,8 @@ class Service:
     server: Server | None = field(init=False, default=None)
     metrics: Metrics = field(init=False)
     vigil: Vigil = field(default_factory=Vigil)
+    beat_every: float = BEAT
+    watch_every: float = ALERTS_EVERY
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     _stops: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     _draining: bool = False
@@ -84,18 +87,38 @@ class Service:
     def __post_init__(self) -> None:
         self.metrics = Metrics(_version())
         self.clock = Clock(self._ask)
-        self.worker = Worker(self.store, self.metrics, self.clock.postpone, self.clock.next_at, self._later)
+        self.worker = Worker(self.store, self.metrics, self.clock)
         self.desk = Desk(self.worker.perform)
 
     def _ask(self, sync: str, kind: Kind) -> None:
         self.desk.ask(sync, kind)
 
-    def _later(self, sync: str, seconds: float) -> None:
-        asyncio.get_running_loop().call_later(seconds, self.desk.ask, sync, "leads")
-
     async def live(self) -> int:
-        """Serve until told to stop; return the exit code."""
-        loop = asyncio.get_running_loop()
+        """Serve until told to stop; return the exit code. Raises `SyncerError` where it cannot even start; then
+        nothing of it is left."""
+        parts: list[asyncio.Task[None]] = []
+        try:
+            self._open(asyncio.get_running_loop())
+            work = {"beat": self._beat(), "watch": self._watch(), "tend": self._tend()}
+            parts = [asyncio.create_task(part, name=name) for name, part in work.items()]
+            log.info(
+                "daemon.started",
+                syncs=sorted(self.setup.config.syncs),
+                url=self.server.url if self.server else None,
+                version=_version(),
+            )
+            notify("READY=1")
+            broken = await self._until_told(parts)
+            code = await self._leave()
+            return BROKEN if broken else code
+        finally:
+            for task in [*parts, *self._chores]:
+                task.cancel()
+            await asyncio.gather(*parts, *self._chores, return_exceptions=True)
+            await self.desk.cut()
+            self.close()
+
+    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stops.put_nowait, None)
         loop.add_signal_handler(signal.SIGHUP, self._chore, "reload")
@@ -104,24 +127,22 @@ class Service:
         self._open_doors(loop)
         self.clock.start(self.setup.config.syncs, self.setup.config.daemon)
         for name in self.setup.config.syncs:
-            self.worker.tell_next(name, "every")
+            self.worker.tell_next(name)
         self._tell("running")
-        tasks = [asyncio.create_task(job) for job in (self._beat(), self._watch(), self._tend())]
-        log.info(
-            "daemon.started",
-            syncs=sorted(self.setup.config.syncs),
-            url=self.server.url if self.server else None,
-            version=_version(),
-        )
-        notify("READY=1")
-        try:
-            await self._stops.get()
-            return await self._leave()
-        finally:
-            for task in [*tasks, *self._chores]:
-                task.cancel()
-            await asyncio.gather(*tasks, *self._chores, return_exceptions=True)
-            self.close()
+
+    async def _until_told(self, parts: list[asyncio.Task[None]]) -> bool:
+        """Wait until told to stop, or until a part of us has ended that should not; say whether that was it.
+
+        Half a daemon would look well and do nothing: better to end and be started again.
+        """
+        told = asyncio.create_task(self._stops.get())
+        await asyncio.wait({told, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        ended = [part for part in parts if part.done()]
+        for part in ended:
+            error = part.exception()
+            log.critical("daemon.broken", part=part.get_name(), reason=f"{type(error).__name__}: {error}")
+        told.cancel()
+        return bool(ended)
 
     def close(self) -> None:
         self.clock.stop()
@@ -164,13 +185,13 @@ class Service:
 
     def _take_up(self, setup: Setup) -> None:
         config = setup.config
+        with self.store.write() as tx:  # first: where this fails everything stays as it was
+            for name, sync in config.syncs.items():
+                leads.keep_only(tx, name, sync.connections)
         self.setup = setup
         self.relog(config.log)
         wirings = {name: halting(w, self.halt) for name, w in setup.wirings.items()}
         self.worker.rewire(wirings, {n: s.every for n, s in config.syncs.items()})
-        with self.store.write() as tx:
-            for name, sync in config.syncs.items():
-                leads.keep_only(tx, name, sync.connections)
         self.desk.seat(config.syncs)
 
     async def _reload(self) -> None:
@@ -180,18 +201,18 @@ class Service:
             try:
                 setup = await asyncio.to_thread(prepare, self.file, self.store)
                 fixed = _fixed(self.setup.config, setup.config)
+                if self._draining:
+                    return
+                self._take_up(setup)
             except SyncerError as error:
                 log.error("config.refused", reason=redact(str(error)))  # noqa: TRY400 -- it says where to mend it
                 self.metrics.reloaded(ok=False)
                 return
             finally:
                 notify("READY=1")
-            if self._draining:
-                return
-            self._take_up(setup)
             self.clock.keep(setup.config.syncs, setup.config.daemon)
             for name in setup.config.syncs:
-                self.worker.tell_next(name, "every")
+                self.worker.tell_next(name)
             self.metrics.reloaded(ok=True)
             log.info("config.reloaded", syncs=sorted(setup.config.syncs), restart_for=fixed)
 
@@ -233,39 +254,53 @@ class Service:
     # -- chores ----------------------------------------------------------------------------------
 
     def _chore(self, what: str) -> None:
-        task = asyncio.create_task(self._reload(), name=what)
+        task = asyncio.create_task(self._try(what, self._reload), name=what)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
 
+    async def _try(self, chore: str, do: Callable[[], Awaitable[None]]) -> None:
+        """Do a chore; an error that nobody foresaw is told, and is no reason to stop keeping things in step."""
+        try:
+            await do()
+        except Exception as error:
+            log.exception("chore.crashed", chore=chore, reason=type(error).__name__)
+
     async def _beat(self) -> None:
-        every = min(BEAT, watchdog() or BEAT)
+        every = min(self.beat_every, watchdog() or BEAT)
         while True:
             jumped = self.vigil.beat()
             if jumped is not None:
                 log.warning("clock.jumped", seconds=round(jumped))
+                self.worker.forgive()
                 self.clock.set_right()
+            if self.server is not None and not self.server.serving:
+                raise SyncerError("the web server has ended")
             notify("WATCHDOG=1")
             await asyncio.sleep(every)
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(ALERTS_EVERY)
-            try:
-                found = await asyncio.to_thread(self.statuses)
-                await self.setup.alerts.look(found)
-            except SyncerError as error:
-                log.error("watch.failed", reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
+            await asyncio.sleep(self.watch_every)
+            await self._try("watch", self._look)
+
+    async def _look(self) -> None:
+        try:
+            found = await asyncio.to_thread(self.statuses)
+            await self.setup.alerts.look(found)
+        except SyncerError as error:
+            log.error("watch.failed", reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
 
     async def _tend(self) -> None:
         while True:
-            config = self.setup.config
-            try:
-                await asyncio.to_thread(
-                    upkeep.tend, self.store, config.store.keep, list(config.syncs), datetime.now(UTC)
-                )
-            except SyncerError as error:
-                log.error("database.untended", reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
-            await asyncio.sleep(tended_every(config.store.keep))
+            await self._try("tend", self._tidy)
+            await asyncio.sleep(tended_every(self.setup.config.store.keep))
+
+    async def _tidy(self) -> None:
+        config = self.setup.config
+        try:
+            await asyncio.to_thread(upkeep.tend, self.store, config.store.keep, list(config.syncs), datetime.now(UTC))
+        except SyncerError as error:
+            log.error("database.untended", reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
 
     def _tell(self, state: str) -> None:
         doc = {"pid": os.getpid(), "started": when(datetime.now(UTC)), "version": _version(), "state": state}
@@ -279,6 +314,7 @@ class Service:
 def prepare(file: Path, store: Store) -> Setup:
     """Read and check a config, its secrets and its syncs. Raises `ConfigError`; nothing is asked of a network."""
     config = load(file, secrets=True)
+    zone_of(config.daemon.timezone)
     if not config.syncs:
         raise ConfigError("there is no sync to run.", file=str(file), key="syncs", fix="Add a [syncs.<name>] table.")
     url = config.daemon.alerts.url

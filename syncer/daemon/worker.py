@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -15,7 +16,7 @@ from syncer import drift
 from syncer.connector import Budget
 from syncer.daemon import pace
 from syncer.daemon.desk import Kind
-from syncer.errors import ConnectorError, LeaseBusyError, SyncerError, UnavailableError
+from syncer.errors import ConnectorError, LeaseBusyError, StoreError, SyncerError, UnavailableError
 from syncer.log import redact
 from syncer.opening import Request, Wiring
 from syncer.report import when
@@ -27,16 +28,31 @@ log = structlog.get_logger()
 
 TRIGGERS: Final[Mapping[Kind, str]] = {"leads": "webhook", "poll": "schedule", "sweep": "sweep"}
 
+HELD_BACK: Final = frozenset({"backing off", "saving budget"})
+
 LEASE_WAIT = 10.0
 """Seconds a run waits for somebody's `syncer sync`; past that it comes later."""
 
 
+class Timetable(Protocol):
+    """When polls come, and how a run's end moves that; `Clock` says more."""
+
+    def next_at(self, sync: str) -> datetime | None: ...
+
+    def postpone(self, sync: str, seconds: float) -> None: ...
+
+    def resume(self, sync: str) -> None: ...
+
+    def again(self, sync: str, kind: Kind, seconds: float) -> None: ...
+
+
 @dataclass(slots=True)
 class _Book:
-    """What is remembered of a sync between runs: failures in a row, and what its polls cost."""
+    """What is remembered of a sync between runs: failures in a row, what decided when the next poll comes, and what
+    polls cost."""
 
+    why: pace.Why
     failures: int = 0
-    why: str = "every"
     spent: dict[str, deque[int]] = field(default_factory=dict)
 
 
@@ -51,14 +67,11 @@ class _Rest:
 
 @dataclass(slots=True)
 class Worker:
-    """`wirings`: every sync, ready to run. `postpone(sync, seconds)` moves the next poll; `next_at` says when it is;
-    `again(sync, seconds)` asks for leads to be followed once more, then."""
+    """Runs what is asked for. `wirings`: every sync, ready to run; `every`: seconds between its polls, None by cron."""
 
     store: Store
     metrics: Metrics
-    postpone: Callable[[str, float], None]
-    next_at: Callable[[str], datetime | None]
-    again: Callable[[str, float], None] = lambda _, __: None
+    timetable: Timetable
     wirings: dict[str, Wiring] = field(default_factory=dict)
     every: dict[str, float | None] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -67,12 +80,18 @@ class Worker:
     _budgets: dict[str, Budget] = field(default_factory=dict)
 
     def rewire(self, wirings: Mapping[str, Wiring], every: Mapping[str, float | None]) -> None:
-        """Go by another config from the next run on; what was refused under the old one is tried again."""
+        """Go by another config from the next run on; what was refused under the old one is tried again, now."""
         self.wirings, self.every = dict(wirings), dict(every)
-        self._rests.clear()
         self._books = {n: b for n, b in self._books.items() if n in wirings}
-        for book in self._books.values():
-            book.failures = 0
+        for name, wiring in wirings.items():
+            if self._book(name).failures or any(s.name in self._rests for s in wiring.spokes):
+                self.timetable.again(name, "poll", 0.0)
+            self._book(name).failures = 0
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Leave no connection alone any more: the config that failed, or the clock that says how long, is another."""
+        self._rests.clear()
 
     async def perform(self, name: str, kind: Kind) -> None:
         """Do what was asked; whatever goes wrong is told and remembered, never raised."""
@@ -88,7 +107,7 @@ class Worker:
             await self._run(name, kind, wiring)
         except LeaseBusyError as error:
             log.info("run.waiting", sync=name, reason=str(error))
-            self.postpone(name, LEASE_WAIT)
+            self.timetable.again(name, kind, LEASE_WAIT)
         except SyncerError as error:
             log.error("run.failed", sync=name, reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
             self._failed(name)
@@ -119,7 +138,9 @@ class Worker:
         self._look_again(name, report)
 
     async def _audit(self, name: str, wiring: Wiring) -> None:
-        found = await drift.audit(self.store, wiring)
+        found = await drift.audit(self.store, wiring, self._resting(wiring))
+        if wiring.halted():
+            return
         doc = {
             "divergences": len(found.divergences),
             "away": len(found.away),
@@ -136,12 +157,12 @@ class Worker:
     # -- what the end of a run means -------------------------------------------------------------
 
     def _failed(self, name: str) -> None:
-        book = self._books.setdefault(name, _Book())
+        book = self._book(name)
         book.failures += 1
         self._plan(name, book)
 
     def _note_end(self, name: str, kind: Kind, report: Report) -> None:
-        book = self._books.setdefault(name, _Book())
+        book = self._book(name)
         if report.outcome == "failed":
             book.failures += 1
         elif report.outcome in GOOD or report.requests:
@@ -149,31 +170,38 @@ class Worker:
         if kind == "poll":
             for connection, requests in report.requests.items():
                 book.spent.setdefault(connection, deque(maxlen=pace.RECENT)).append(requests)
-        if kind != "leads" or book.failures:
+        if kind != "leads" or book.failures or book.why == "backing off":
             self._plan(name, book)
 
     def _plan(self, name: str, book: _Book) -> None:
-        """Move the next poll where failures or a budget ask for it, and tell when it is."""
-        every = self.every.get(name)
+        """Move the next poll where failures or a budget ask for it, back where they no longer do, and tell when
+        it is."""
         mine = {s.name for s in self.wirings[name].spokes} if name in self.wirings else set[str]()
         budgets = {c: b for c, b in self._budgets.items() if c in mine}
         spent = {c: tuple(s) for c, s in book.spent.items()}
-        then = pace.next_start(every or 0.0, self.clock(), failures=book.failures, spent=spent, budgets=budgets)
-        why = then.why if every is not None or then.why != "every" else "cron"
-        if then.why != "every":
-            self.postpone(name, then.seconds)
-            if book.why != then.why:
-                log.info("sync.slowed", sync=name, seconds=round(then.seconds), why=why)
-        book.why = then.why
-        self.tell_next(name, why)
+        every = self.every.get(name)
+        then = pace.next_start(every, self.clock(), failures=book.failures, spent=spent, budgets=budgets)
+        before, book.why = book.why, then.why
+        if before in HELD_BACK and before != then.why:
+            self.timetable.resume(name)
+        if then.why in HELD_BACK:
+            self.timetable.postpone(name, then.seconds)
+            if before != then.why:
+                log.info("sync.slowed", sync=name, seconds=round(then.seconds), why=then.why)
+        self.tell_next(name)
 
-    def tell_next(self, name: str, why: str) -> None:
-        at = self.next_at(name)
-        with self.store.write() as tx:
+    def tell_next(self, name: str) -> None:
+        """Let others know when the next poll comes, and what decided that; they can do without."""
+        at = self.timetable.next_at(name)
+        with contextlib.suppress(StoreError), self.store.write() as tx:
             if at is None:
                 pulse.unsay(tx, name, "next")
             else:
-                pulse.say(tx, name, "next", {"at": when(at), "why": why}, self.clock())
+                pulse.say(tx, name, "next", {"at": when(at), "why": self._book(name).why}, self.clock())
+
+    def _book(self, name: str) -> _Book:
+        usual: pace.Why = "every" if self.every.get(name) is not None else "cron"
+        return self._books.setdefault(name, _Book(usual))
 
     # -- connections that fail -------------------------------------------------------------------
 
@@ -186,7 +214,7 @@ class Worker:
         now = self.clock()
         ends = [r.until for c, r in self._rests.items() if c in report.down]
         wait = (min(ends) - now).total_seconds() if ends else pace.FIRST_REST
-        self.again(name, max(1.0, wait))
+        self.timetable.again(name, "leads", max(1.0, wait))
 
     def _resting(self, wiring: Wiring) -> Mapping[str, ConnectorError]:
         now = self.clock()

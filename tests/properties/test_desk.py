@@ -1,4 +1,4 @@
-"""The desk under any interleaving of asks, ends, reloads and signals: what was asked is done, and never beside itself."""
+"""The desk under any order of asks, ends, reloads and signals: what was asked is done, and never beside itself."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ RECENT = 5
 ENOUGH = 3
 """So many polls say what a poll costs; from fewer nothing is concluded, a first one reads everything."""
 
-_DOUBLINGS = 20
+_DOUBLINGS = 40
 """More change nothing, and 2.0 ** 1024 is no number: a sync may fail for months."""
 
 
@@ -58,7 +58,7 @@ def next_start(
     usual = every or 0.0
     saving = max([usual, *(affordable(usual, now, spent.get(c, ()), budget) for c, budget in budgets.items())])
     if failures:
-        backing_off = min((every or FIRST) * 2.0 ** min(failures, _DOUBLINGS), max(usual, LONGEST))
+        backing_off = min((every or FIRST) * 2.0 ** min(failures, _DOUBLINGS), LONGEST)
         return Next(max(backing_off, saving), "backing off")
     if saving > usual:
         return Next(saving, "saving budget")
@@ -73,8 +73,6 @@ def affordable(every: float, now: datetime, spent: Sequence[int], budget: Budget
     if budget.resets is None or budget.limit <= 0:
         return every
     window = (budget.resets - now).total_seconds()
-    if window <= 0:
-        return every
     longest = max(every, min(window, LONGEST))
     spare = budget.remaining - RESERVE * budget.limit
     if spare <= 0:
@@ -88,5 +86,5 @@ def affordable(every: float, now: datetime, spent: Sequence[int], budget: Budget
 def rest(failures: int, retry_after: float | None) -> timedelta:
     """Return how long to leave a connection alone after so many failures in a row (at least one)."""
     own = min(FIRST_REST * 2.0 ** min(failures - 1, _DOUBLINGS), LONGEST_REST)
-    asked = retry_after if retry_after is not None and retry_after > 0 else 0.0  # not so for nan
-    return timedelta(seconds=max(own, min(asked, LONGEST_ASKED)))
+    # In this order: a header may say "nan", and max() keeps its first where nothing is greater.
+    return timedelta(seconds=max(own, min(retry_after or 0.0, LONGEST_ASKED)))

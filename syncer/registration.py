@@ -112,7 +112,7 @@ async def _each(config: Config, names: Sequence[str], work: Work) -> list[Found]
 
 async def _one(config: Config, name: str, work: Work) -> Found:
     try:
-        connection = config.unlocked([name]).connections[name]
+        connection = config.unlocked([name], hooks=True).connections[name]
         connector = plugins.plugin(connection.connector).connect(setting_of(connection))
         try:
             await connector.open()

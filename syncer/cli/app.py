@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import signal
@@ -57,6 +58,12 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 -- Typer hands over the flag
+    if asked:
+        sys.stdout.write(f"syncer {importlib.metadata.version('roadmap-syncer')}\n")
+        raise typer.Exit(IN_STEP)
+
+
 @app.callback()
 def _globals(
     ctx: typer.Context,
@@ -67,6 +74,9 @@ def _globals(
         LogFormat | None, typer.Option(help="How log events look on stderr: console (the default) or json.")
     ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "",
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_tell_version)
+    ] = False,
 ) -> None:
     said = log_level or os.environ.get("SYNCER_LOG_LEVEL", "")
     level = said or "warning"

@@ -43,13 +43,16 @@ class Config:
     log: Log
     source: Document = field(repr=False)
 
-    def unlocked(self, names: Collection[str] | None = None, *, environ: Mapping[str, str] | None = None) -> Config:
-        """Return the config with the secrets of connections *names* (all for None) resolved.
+    def unlocked(
+        self, names: Collection[str] | None = None, *, hooks: bool = False, environ: Mapping[str, str] | None = None
+    ) -> Config:
+        """Return the config with the secrets of connections *names* (all for None) resolved; with *hooks* also those
+        that sign webhooks, which only who takes or registers them needs.
 
         Raises `ConfigError` with file and key, never a value, for a secret that cannot be had.
         """
         wanted = self.connections if names is None else names
-        opened = {name: self._opened(c, environ) if name in wanted else c for name, c in self.connections.items()}
+        opened = {n: self._opened(c, environ, hooks=hooks) if n in wanted else c for n, c in self.connections.items()}
         return dataclasses.replace(self, connections=opened)
 
     def secret(self, reference: str, *at: str, environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -62,20 +65,17 @@ class Config:
         except ConfigError as error:
             raise self.source.error(at, error.message, error.fix) from None
 
-    def _opened(self, connection: Connection, environ: Mapping[str, str] | None) -> Connection:
+    def _opened(self, connection: Connection, environ: Mapping[str, str] | None, *, hooks: bool) -> Connection:
         secrets: dict[str, SecretStr] = {}
         at = ("connections", connection.name)
         for option, reference in connection.references.items():
             secrets[option] = self.secret(reference, *at, option, environ=environ)
         options = connection.options.model_copy(update=secrets)
-        hooks = [self.secret(r, *at, "webhook_secret", environ=environ) for r in connection.hook_references]
-        return dataclasses.replace(
-            connection,
-            options=options,
-            references={},
-            hook_secrets=(*connection.hook_secrets, *hooks),
-            hook_references=(),
-        )
+        opened = dataclasses.replace(connection, options=options, references={})
+        if not hooks:
+            return opened
+        found = [self.secret(r, *at, "webhook_secret", environ=environ) for r in connection.hook_references]
+        return dataclasses.replace(opened, hook_secrets=(*connection.hook_secrets, *found), hook_references=())
 
 
 def find(given: Path | None, *, environ: Mapping[str, str] | None = None, cwd: Path = Path()) -> Path:
@@ -123,7 +123,7 @@ def load(
         log=valid(Log, merged.table("log"), merged, ("log",)),
         source=merged,
     )
-    return config.unlocked(environ=environ) if secrets else config
+    return config.unlocked(hooks=True, environ=environ) if secrets else config
 
 
 def _store(merged: Document, base: Path) -> Store:

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from syncer.events import EVENTS
 from syncer.mapping.schema import FIELD_NAMES, VALUES, is_field
 from syncer.mapping.source import choice
 from syncer.model import SET_FIELDS
@@ -142,6 +143,15 @@ class Log(BaseModel, extra="forbid", frozen=True):
     level: Level | None = None
     levels: Mapping[str, Level] = Field(default_factory=dict)
     emails: bool = True
+
+    @field_validator("levels")
+    @classmethod
+    def _known(cls, levels: Mapping[str, Level]) -> Mapping[str, Level]:
+        parts = sorted({event.partition(".")[0] for event in EVENTS})
+        unknown = next((part for part in levels if part not in parts), None)
+        if unknown is not None:
+            raise ValueError(f'"{unknown}" is no part of the log. {choice(unknown, parts)}')
+        return levels
 
 
 class Alerts(BaseModel, extra="forbid", frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 
 import pytest
@@ -29,3 +30,9 @@ def test_a_usage_mistake_is_exit_2_and_one_json_object(words: list[str], capsys:
 def test_a_hostile_title_cannot_drive_the_terminal() -> None:
     assert clean("a\x1b[31mred\u202e\nb") == "a[31mred b"
     assert short("x" * 99, 10) == "xxxxxxxxx…"
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["--version"])
+
+    assert (code, capsys.readouterr().out) == (0, f"syncer {importlib.metadata.version('roadmap-syncer')}\n")

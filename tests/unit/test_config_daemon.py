@@ -172,6 +172,7 @@ MISTAKES = [
     ("log", 'level = "warn"', "level", "'debug', 'info', 'warning', 'error'"),
     ("log", 'levels = "debug"', "levels", "must be a table"),
     ("log", 'levels = { hook = "loud" }', "levels.hook", "'debug', 'info', 'warning', 'error'"),
+    ("log", 'levels = { hok = "debug" }', "levels", 'Did you mean "hook"?'),
     ("log", 'emails = "maybe"', "emails", "should be a boolean"),
     ("log", 'levl = "info"', "levl", 'Did you mean "level"?'),
     ("store", "keep = 90", "keep", "must be a table"),
@@ -231,6 +232,14 @@ def test_without_secrets_only_the_shape_of_a_reference_is_looked_at(tmp_path: Pa
     connection = loaded(tmp_path, TRACKER + 'webhook_secret = "env:HOOK"').connections["web"]
 
     assert (connection.hook_references, connection.hook_secrets) == (("env:HOOK",), ())
+
+
+def test_who_takes_no_webhooks_needs_no_secret_of_theirs(tmp_path: Path) -> None:
+    config = loaded(tmp_path, TRACKER + 'webhook_secret = "env:HOOK"')
+
+    connection = config.unlocked(environ={"TOKEN": "the-token"}).connections["web"]
+
+    assert (connection.references, connection.hook_secrets) == ({}, ())
 
 
 def test_it_is_none_of_the_connectors_own_settings(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ TRIGGERS: Final[Mapping[Kind, str]] = {"leads": "webhook", "poll": "schedule", "
 
 HELD_BACK: Final = frozenset({"backing off", "saving budget"})
 
-LEASE_WAIT = 10.0
+LEASE_WAIT: Final = 10.0
 """Seconds a run waits for somebody's `syncer sync`; past that it comes later."""
 
 
@@ -75,6 +75,7 @@ class Worker:
     wirings: dict[str, Wiring] = field(default_factory=dict)
     every: dict[str, float | None] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    lease_wait: float = LEASE_WAIT
     _books: dict[str, _Book] = field(default_factory=dict)
     _rests: dict[str, _Rest] = field(default_factory=dict)
     _budgets: dict[str, Budget] = field(default_factory=dict)
@@ -107,7 +108,7 @@ class Worker:
             await self._run(name, kind, wiring)
         except LeaseBusyError as error:
             log.info("run.waiting", sync=name, reason=str(error))
-            self.timetable.again(name, kind, LEASE_WAIT)
+            self.timetable.again(name, kind, self.lease_wait)
         except SyncerError as error:
             log.error("run.failed", sync=name, reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
             self._failed(name)
@@ -124,7 +125,7 @@ class Worker:
     async def _run(self, name: str, kind: Kind, wiring: Wiring) -> None:
         resting = self._resting(wiring)
         request = Request(
-            trigger=TRIGGERS[kind], full=kind == "sweep", leads=kind == "leads", wait=LEASE_WAIT, resting=resting
+            trigger=TRIGGERS[kind], full=kind == "sweep", leads=kind == "leads", wait=self.lease_wait, resting=resting
         )
         report = await sync(self.store, wiring, request)
         self.metrics.run_ended(report)

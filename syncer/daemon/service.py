@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from pydantic import SecretStr
 
 from syncer import plugins, status, upkeep
 from syncer.config import Config, Keep, Log, load
 from syncer.connector import Listens
-from syncer.daemon.alerts import Alerts
+from syncer.daemon.alerts import Alerts, is_address
 from syncer.daemon.clock import Clock
 from syncer.daemon.desk import Desk, Kind
 from syncer.daemon.notify import notify, watchdog
@@ -317,7 +318,6 @@ def prepare(file: Path, store: Store) -> Setup:
     zone_of(config.daemon.timezone)
     if not config.syncs:
         raise ConfigError("there is no sync to run.", file=str(file), key="syncs", fix="Add a [syncs.<name>] table.")
-    url = config.daemon.alerts.url
     return Setup(
         config=config,
         wirings={name: wire(config, sync) for name, sync in config.syncs.items()},
@@ -325,10 +325,23 @@ def prepare(file: Path, store: Store) -> Setup:
         alerts=Alerts(
             store,
             lambda: datetime.now(UTC),
-            url=config.secret(url, "daemon", "alerts", "url") if url is not None else None,
+            url=_address(config, config.daemon.alerts.url) if config.daemon.alerts.url is not None else None,
             repeat=config.daemon.alerts.repeat,
         ),
     )
+
+
+def _address(config: Config, reference: str) -> SecretStr:
+    """Return where alerts go. Raises `ConfigError`, without the address: it is a secret."""
+    url = config.secret(reference, "daemon", "alerts", "url")
+    if not is_address(url.get_secret_value()):
+        raise ConfigError(
+            "what this refers to is no address to send messages to.",
+            file=str(config.file),
+            key="daemon.alerts.url",
+            fix="Have it refer to one that begins with https://.",
+        )
+    return url
 
 
 def tended_every(keep: Keep) -> float:

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -49,6 +49,12 @@ class Postman:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
         self._queue.put(letter)
+
+    def take(self) -> Sequence[Letter]:
+        """Return the letters that were kept back, to be delivered by hand; nothing posts them any more."""
+        with self._lock:
+            held, self._held = self._held, []
+        return held
 
     def release(self) -> None:
         with self._lock:

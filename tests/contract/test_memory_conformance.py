@@ -42,6 +42,10 @@ class MemorySubject:
         return MemoryPlugin.abilities if self.tracker.archives else MemoryPlugin.abilities - {"archive"}
 
     @property
+    def fields(self) -> frozenset[str]:
+        return MemoryPlugin.fields
+
+    @property
     def token(self) -> str:
         return self.tracker.token
 

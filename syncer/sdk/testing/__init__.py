@@ -18,20 +18,29 @@ import pytest
 pytest.register_assert_rewrite(
     "syncer.sdk.testing.comment_edits",
     "syncer.sdk.testing.comments",
+    "syncer.sdk.testing.desk",
+    "syncer.sdk.testing.echoes",
     "syncer.sdk.testing.fates",
     "syncer.sdk.testing.faults",
+    "syncer.sdk.testing.hearing",
+    "syncer.sdk.testing.limits",
     "syncer.sdk.testing.reading",
+    "syncer.sdk.testing.texts",
     "syncer.sdk.testing.writing",
 )
 
 from syncer.sdk.testing.comment_edits import CommentEdits  # noqa: E402 -- see above
 from syncer.sdk.testing.comments import Comments  # noqa: E402 -- see above
 from syncer.sdk.testing.desk import Desk, at_work  # noqa: E402 -- see above
+from syncer.sdk.testing.echoes import Echoes  # noqa: E402 -- see above
 from syncer.sdk.testing.fates import Fates  # noqa: E402 -- see above
 from syncer.sdk.testing.faults import Faults  # noqa: E402 -- see above
+from syncer.sdk.testing.hearing import Hearing  # noqa: E402 -- see above
+from syncer.sdk.testing.limits import Limits  # noqa: E402 -- see above
 from syncer.sdk.testing.ports import Clock, Counter, MemoryCatalogue  # noqa: E402 -- see above
 from syncer.sdk.testing.reading import Reading  # noqa: E402 -- see above
-from syncer.sdk.testing.subject import Mishap, Samples, SandboxSubject, Subject  # noqa: E402 -- see above
+from syncer.sdk.testing.subject import Mishap, Posting, Samples, SandboxSubject, Subject  # noqa: E402 -- see above
+from syncer.sdk.testing.texts import Texts  # noqa: E402 -- see above
 from syncer.sdk.testing.writing import Writing  # noqa: E402 -- see above
 
 __all__ = [
@@ -41,18 +50,23 @@ __all__ = [
     "Conformance",
     "Counter",
     "Desk",
+    "Echoes",
     "Fates",
     "Faults",
+    "Hearing",
+    "Limits",
     "MemoryCatalogue",
     "Mishap",
+    "Posting",
     "Reading",
     "Samples",
     "SandboxSubject",
     "Subject",
+    "Texts",
     "Writing",
     "at_work",
 ]
 
 
-class Conformance(Reading, Writing, Fates, Comments, CommentEdits, Faults):
+class Conformance(Reading, Echoes, Writing, Texts, Fates, Comments, CommentEdits, Faults, Limits, Hearing):
     """All claims. pytest collects subclasses named Test..."""

@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import httpx
 
-from syncer.connector import Connector, Plugin, Setting, Word
+from syncer.connector import Connector, Delivery, Heard, Listens, Plugin, Setting, Word
 from syncer.model import Value
+from syncer.sdk.postman import Letter
 from syncer.sdk.sandbox import Fault, Sandbox
 from syncer.sdk.testing.ports import Clock, Counter, MemoryCatalogue
 
@@ -43,11 +44,12 @@ class Samples:
 class Subject(Protocol):
     """A fresh, empty place. `connection` is its name; people act through `add` and the rest, with
     keys, fields and words as in `syncer.sdk.sandbox.Sandbox`. Connectors share one catalogue.
-    `abilities` are those of the plugin. What a tracker has no such thing for raises TypeError."""
+    `abilities` and `fields` are those of the plugin. What a tracker has no such thing for raises TypeError."""
 
     connection: str
     token: str
     abilities: frozenset[str]
+    fields: frozenset[str]
     samples: Samples
     clock: Clock
     meter: Counter
@@ -99,6 +101,20 @@ class Subject(Protocol):
 
 
 @runtime_checkable
+class Posting(Protocol):
+    """A subject whose place sends webhooks. Asked only of plugins with the ability "hooks"."""
+
+    def letters(self) -> Sequence[Letter]:
+        """Return what the place posted since it was last asked, or since its webhooks are kept back: from the
+        first call on, nothing is delivered any more."""
+        ...
+
+    def listen(self, delivery: Delivery, secrets: Sequence[str], *, window: float = 300.0) -> Heard:
+        """Let the plugin judge a delivery."""
+        ...
+
+
+@runtime_checkable
 class Restricting(Protocol):
     """A sandbox of a tracker whose people can restrict a comment after it was said."""
 
@@ -137,9 +153,12 @@ class SandboxSubject:
     def abilities(self) -> frozenset[str]:
         return self.plugin.abilities
 
+    @property
+    def fields(self) -> frozenset[str]:
+        return self.plugin.fields
+
     def connector(self, *, token: str | None = None) -> Connector:
-        said = self.sandbox.options(self.url or UNREACHED)
-        options = self.plugin.settings.model_validate(said if token is None else {**said, "token": token})
+        options = self._options(token)
         setting = Setting(
             connection=self.connection,
             options=options,
@@ -151,6 +170,20 @@ class SandboxSubject:
             transport=None if self.url else httpx.ASGITransport(self.sandbox.wire),
         )
         return self.plugin.connect(setting)
+
+    def _options(self, token: str | None = None) -> Any:  # noqa: ANN401 -- the plugin's own settings
+        said = self.sandbox.options(self.url or UNREACHED)
+        return self.plugin.settings.model_validate(said if token is None else {**said, "token": token})
+
+    def letters(self) -> Sequence[Letter]:
+        self.sandbox.post.holding = True
+        return self.sandbox.post.take()
+
+    def listen(self, delivery: Delivery, secrets: Sequence[str], *, window: float = 300.0) -> Heard:
+        if not isinstance(self.plugin, Listens):
+            raise TypeError(f"{self.plugin.name} has the ability hooks, and no method listen")
+        options = self._options()
+        return self.plugin.listen(delivery, connection=self.connection, options=options, secrets=secrets, window=window)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

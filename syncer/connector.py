@@ -298,6 +298,24 @@ class Plugin(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a tracker and its connector go with one field, in a few plain words each: what it is `read` from
+    and `written` as, "" where it is not; `why` not, or what to know."""
+
+    read: str = ""
+    written: str = ""
+    why: str = ""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A plugin that says how it holds each field, for the table of its documentation (`syncer.sdk.table`)."""
+
+    reach: ClassVar[Mapping[str, Reach]]
+    """By the names of `syncer.sdk.table.ROWS`; every one of `fields` is in it."""
+
+
 # -- webhooks --------------------------------------------------------------------------------
 
 

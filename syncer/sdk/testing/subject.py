@@ -27,8 +27,9 @@ class Samples:
 
     `people`: short names of people who can be assigned. `words`: by field, words to write where the
     place itself names none. `above`: what a record must be to have others under it that may also
-    stand alone. `refused`: by field, a value the tracker never takes. The body must come
-    back as it was written, so it holds only what every tracker can say.
+    stand alone. `refused`: by field, a value the tracker never takes. `signs_time`: whether the signed part of
+    a webhook delivery says when it was sent. The body must come back as it was written, so it holds only what
+    every tracker can say.
     """
 
     people: Sequence[str] = ("jane",)
@@ -39,6 +40,7 @@ class Samples:
     due: str = "2026-12-24"
     estimate: float = 3.0
     refused: Mapping[str, Value] = field(default_factory=lambda: {"title": ""})
+    signs_time: bool = True
 
 
 class Subject(Protocol):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from syncer.connector import Connector, Delivery, Heard, Setting
+from syncer.connector import Connector, Delivery, Heard, Reach, Setting
 from syncer_github.connector import GitHubConnector
 from syncer_github.hooks import listen
+from syncer_github.reach import REACH
 from syncer_github.settings import GitHubSettings
 
 
 class GitHub:
     """What the entry point `syncer.connectors: github` names."""
 
+    reach: ClassVar[Mapping[str, Reach]] = REACH
     name: ClassVar[str] = "github"
     version: ClassVar[str] = "0.1.0"
     abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "hooks", "private"})

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from syncer.connector import Connector, Delivery, Heard, Setting
+from syncer.connector import Connector, Delivery, Heard, Reach, Setting
 from syncer.errors import ConfigError
 from syncer_jira import hooks
 from syncer_jira.connector import JiraConnector
+from syncer_jira.reach import REACH
 from syncer_jira.settings import JiraSettings
 
 
 class Jira:
     """What the entry point `syncer.connectors: jira` names."""
 
+    reach: ClassVar[Mapping[str, Reach]] = REACH
     name: ClassVar[str] = "jira"
     version: ClassVar[str] = "0.1.0"
     abilities: ClassVar[frozenset[str]] = frozenset(

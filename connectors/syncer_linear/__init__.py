@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from syncer.model import FIELDS
 from syncer_linear.connector import LinearConnector
 from syncer_linear.hooks import listen
+from syncer_linear.reach import REACH
 from syncer_linear.settings import LinearSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import BaseModel
 
-    from syncer.connector import Connector, Delivery, Heard, Setting
+    from syncer.connector import Connector, Delivery, Heard, Reach, Setting
 
 __all__ = ["Linear", "LinearConnector", "LinearSettings"]
 
@@ -22,6 +23,7 @@ __all__ = ["Linear", "LinearConnector", "LinearSettings"]
 class Linear:
     """The plugin the entry point names."""
 
+    reach: ClassVar[Mapping[str, Reach]] = REACH
     name: ClassVar[str] = "linear"
     version: ClassVar[str] = "0.1.0"
     abilities: ClassVar[frozenset[str]] = frozenset({"archive", "comments", "history", "hooks", "parent", "private"})

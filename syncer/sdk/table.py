@@ -102,8 +102,10 @@ def renewed(page: str, plugins: Sequence[Told]) -> str:
 
 
 def named(names: Sequence[str]) -> Sequence[Told]:
-    """Return installed plugins by name. Raises ValueError for one that explains nothing, or wrongly."""
+    """Return installed plugins by name. Raises ValueError for one that is not there, or explains itself wrongly."""
     points = entry_points(group="syncer.connectors")
+    if missing := sorted({*names} - points.names):
+        raise ValueError(f"not installed: {', '.join(missing)}")
     found = [points[name].load()() for name in names]
     wrong = [f"{plugin.name}: {fault}" for plugin in found for fault in faults(plugin)]
     if wrong:
@@ -121,4 +123,7 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except ValueError as error:
+        sys.exit(str(error))

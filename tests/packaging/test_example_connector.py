@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import site
 import subprocess
 import sys
@@ -112,3 +113,19 @@ token = "in words, on loopback"
 [syncs.both]
 connections = ["board", "github"]
 """
+
+
+def test_what_the_page_quotes_stands_in_the_example() -> None:
+    page = (ROOT / "docs" / "connectors.md").read_text(encoding="utf-8")
+    files = [p.read_text(encoding="utf-8") for p in sorted(EXAMPLE.rglob("*")) if p.suffix in {".py", ".toml"}]
+    code = "\n".join(_flat(text) for text in files)
+
+    quoted = re.findall(r"```(?:python|toml)\n(.*?)```", page, re.DOTALL)
+
+    assert len(quoted) > 5
+    assert [quote for quote in quoted if _flat(quote) not in code] == []
+
+
+def _flat(code: str) -> str:
+    """Return *code* without indentation and empty lines."""
+    return "\n".join(line.strip() for line in code.splitlines() if line.strip())

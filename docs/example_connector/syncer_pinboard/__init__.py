@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from syncer.connector import Connector, Reach, Setting
+from syncer.connector import Connector, Delivery, Heard, Reach, Setting
+from syncer_pinboard import hooks
 from syncer_pinboard.connector import PinboardConnector
 
 __all__ = ["Pinboard", "PinboardSettings"]
@@ -29,7 +30,7 @@ class Pinboard:
 
     name: ClassVar[str] = "pinboard"
     version: ClassVar[str] = "0.1.0"
-    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "private"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "hooks", "private"})
     settings: ClassVar[type[BaseModel]] = PinboardSettings
     fields: ClassVar[frozenset[str]] = frozenset({"title", "body", "status", "labels", "assignees", "due"})
     reach: ClassVar[Mapping[str, Reach]] = {
@@ -44,3 +45,14 @@ class Pinboard:
 
     def connect(self, setting: Setting) -> Connector:
         return PinboardConnector(setting)
+
+    def listen(
+        self,
+        delivery: Delivery,
+        *,
+        connection: str,
+        options: Any,  # noqa: ANN401 -- an instance of PinboardSettings
+        secrets: Sequence[str],
+        window: float,
+    ) -> Heard:
+        return hooks.listen(delivery, connection=connection, board=options.board, secrets=secrets, window=window)

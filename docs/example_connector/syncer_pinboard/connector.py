@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from syncer.connector import Budget, Place, Setting
+from syncer.connector import Budget, Hook, Place, Setting
 from syncer.errors import NotFoundError, ProtocolError, RejectedError
 from syncer.model import (
     Account,
@@ -178,6 +178,21 @@ class PinboardConnector:
         reader = await self._ours()
         with promised(self._setting.connection):
             return reader.comment(answer["comment"], answer["card"])
+
+    # -- webhooks ----------------------------------------------------------------------------
+
+    async def hooks(self) -> Sequence[Hook]:
+        answer = await self._ask("GET", f"{self._board}/hooks")
+        with promised(self._setting.connection):
+            return [Hook(raw["id"], raw["url"]) for raw in answer["hooks"]]
+
+    async def add_hook(self, url: str, secret: str) -> Hook:
+        raw = await self._ask("POST", f"{self._board}/hooks", json={"url": url, "secret": secret})
+        with promised(self._setting.connection):
+            return Hook(raw["id"], raw["url"])
+
+    async def remove_hook(self, hook: Hook) -> None:
+        await self._ask("DELETE", f"hooks/{hook.id}", ok=frozenset({httpx.codes.NOT_FOUND}))
 
 
 def _budget(response: httpx.Response) -> Budget | None:

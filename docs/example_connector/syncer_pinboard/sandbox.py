@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from syncer.sdk.postman import Postman
+from syncer.sdk.postman import Letter, Postman
 from syncer.sdk.sandbox import Wire
 
 BOT = "p-bot"
@@ -43,6 +46,7 @@ class PinboardSandbox:
         self._clock = clock or _now
         self._may_write = may_write
         self._cards: dict[str, Card] = {}
+        self._hooks: dict[str, dict[str, str]] = {}
         self._change = self._number = 0
         self.post = Postman()
         app = Starlette(
@@ -55,6 +59,9 @@ class PinboardSandbox:
                 Route("/cards/{id}/comments", self._answer(self._speak), methods=["POST"]),
                 Route("/comments/{id}", self._answer(self._reword), methods=["PATCH"]),
                 Route("/comments/{id}", self._answer(self._unspeak), methods=["DELETE"]),
+                Route("/boards/roadmap/hooks", self._answer(self._registered)),
+                Route("/boards/roadmap/hooks", self._answer(self._register), methods=["POST"]),
+                Route("/hooks/{id}", self._answer(self._unregister), methods=["DELETE"]),
             ]
         )
         self.wire = Wire(
@@ -81,15 +88,17 @@ class PinboardSandbox:
 
     def reword(self, comment: str, body: str, *, by: str | None = None) -> None:
         card, said = self._comment(comment)
-        said.update(text=body, changed=self._touch(card))
+        said.update(text=body, changed=self._touch(card, comment))
 
     def unsay(self, comment: str) -> None:
         card, said = self._comment(comment)
         card["comments"].remove(said)
-        self._touch(card)
+        self._touch(card, comment)
 
     def remove(self, key: str) -> None:
-        self._there(key)["deleted"] = True
+        card = self._there(key)
+        card["deleted"] = True
+        self._touch(card)
 
     def archive(self, key: str) -> None:
         raise TypeError("Pinboard has no archive")
@@ -175,18 +184,30 @@ class PinboardSandbox:
         card, said = self._comment(request.path_params["id"])
         if said["by"] != BOT:
             raise Refusal(403, "not yours")
-        said.update(text=body["text"], changed=self._touch(card))
+        said.update(text=body["text"], changed=self._touch(card, said["id"]))
         return {"comment": said, "card": card}
 
     def _unspeak(self, request: Request, _: object) -> Any:  # noqa: ANN401 -- any JSON
         self.unsay(request.path_params["id"])
         return {}
 
+    def _registered(self, _: Request, __: object) -> Any:  # noqa: ANN401 -- any JSON
+        return {"hooks": [{"id": id_, "url": hook["url"]} for id_, hook in self._hooks.items()]}
+
+    def _register(self, _: Request, body: Any) -> Any:  # noqa: ANN401 -- any JSON
+        id_ = self._id("h")
+        self._hooks[id_] = {"url": body["url"], "secret": body["secret"]}
+        return {"id": id_, "url": body["url"]}
+
+    def _unregister(self, request: Request, _: object) -> Any:  # noqa: ANN401 -- any JSON
+        if self._hooks.pop(request.path_params["id"], None) is None:
+            raise Refusal(404, "no such webhook")
+        return {}
+
     # -- what is kept ------------------------------------------------------------------------
 
     def _made(self, given: Mapping[str, Any], by: str) -> Card:
-        self._number += 1
-        id_, now = f"c{self._number}", self._clock().isoformat()
+        id_, now = self._id("c"), self._clock().isoformat()
         blank: Card = {"title": "", "text": None, "column": COLUMNS[0], "labels": [], "people": [], "due": None}
         about = {"id": id_, "url": f"https://pinboard.example/{id_}", "by": by, "deleted": False, "comments": []}
         card: Card = {**blank, **about, "created": now, "external": None}
@@ -213,9 +234,20 @@ class PinboardSandbox:
         self._touch(card)
         return card
 
-    def _touch(self, card: Card) -> str:
+    def _id(self, kind: str) -> str:
+        self._number += 1
+        return f"{kind}{self._number}"
+
+    def _touch(self, card: Card, comment: str | None = None) -> str:
+        """Number and stamp a change, and tell the webhooks of it."""
         self._change += 1
         card.update(change=self._change, changed=self._clock().isoformat())
+        for hook in self._hooks.values():
+            news = {"id": f"d{self._change}", "event": "card.changed", "board": "roadmap", "card": card["id"]}
+            sent = int(self._clock().timestamp() * 1000)
+            body = json.dumps({**news, "comment": comment, "sent": sent}).encode()
+            signature = hmac.new(hook["secret"].encode(), body, hashlib.sha256).hexdigest()
+            self.post.post(Letter(hook["url"], {"Pinboard-Signature": signature}, body))
         return str(card["changed"])
 
     def _there(self, key: str) -> Card:
@@ -224,9 +256,9 @@ class PinboardSandbox:
         return self._cards[key]
 
     def _said(self, card: Card, text: str, by: str, external: str | None = None) -> dict[str, Any]:
-        self._number += 1
-        now = self._touch(card)
-        said = {"id": f"s{self._number}", "text": text, "by": by, "external": external, "created": now, "changed": now}
+        id_ = self._id("s")
+        now = self._touch(card, id_)
+        said = {"id": id_, "text": text, "by": by, "external": external, "created": now, "changed": now}
         card["comments"].append(said)
         return said
 

@@ -24,6 +24,7 @@ SECRET = "one-signing-secret"  # noqa: S105 -- made up
 OTHER = "another-signing-secret"
 AGES = 10 * 86_400
 """Seconds after which no tracker still delivers."""
+LONGEST = 300
 NONSENSE = (b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe{}", b"[" * 100_000, b"{}", b'{"a":' + b"9" * 5_000 + b"}")
 WRONG: tuple[Any, ...] = (None, True, -1, 1e300, "", "x" * 500, "a b\n", [], [{}], {}, {"id": {}})
 """Values of the wrong kind, put at every place of a genuine body in turn."""
@@ -48,7 +49,7 @@ class Hearing:
         """`syncer hooks` shows what is registered; removing twice is no error."""
         async with _ear(subject) as ear:
             listed = [h for h in await ear.connector.hooks() if h.id == ear.hook.id]
-            assert [(h.url, h.active) for h in listed] == [(EAR, True)]
+            assert [(h.url, h.active) for h in (ear.hook, *listed)] == [(EAR, True)] * 2
 
             for _ in range(2):
                 await ear.connector.remove_hook(ear.hook)
@@ -170,6 +171,7 @@ class Hearing:
                     with contextlib.suppress(DeliveryError):
                         heard = ear.listen(_signed_anew(delivery, body))
                         assert {lead.address.ref.connection for lead in heard.leads} <= {subject.connection}
+                        assert all(map(_is_plain, _words(heard))), heard
 
     async def test_a_refusal_shows_nothing_of_the_delivery(self, subject: Subject) -> None:
         """Its reason goes to the log, which a stranger must not be able to write."""
@@ -226,6 +228,17 @@ def _refused(ear: _Ear, delivery: Delivery, *secrets: str) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
         ear.listen(delivery, *secrets)
     return caught.value
+
+
+def _words(heard: Heard) -> Iterator[object]:
+    """Yield all that is kept, logged, or put into an address of a request later."""
+    yield from (heard.id, heard.event)
+    for lead in heard.leads:
+        yield from (lead.address.ref.entity, lead.address.ref.id, lead.address.key, lead.comment or "none")
+
+
+def _is_plain(word: object) -> bool:
+    return isinstance(word, str) and 0 < len(word) <= LONGEST and word.isprintable()
 
 
 def _mac(body: bytes) -> str:

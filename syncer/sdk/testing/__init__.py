@@ -9,6 +9,14 @@ a plugin and a sandbox:
             clock = Clock()
             return SandboxSubject(Acme(), AcmeSandbox(clock=clock), clock)
 
+A claim is skipped where the tracker has no such thing, and that is read from what the plugin and its sandbox
+say: a field without a codec in `Place.codecs`; "archive" or "hooks" missing among the abilities; an act of people
+for which the sandbox raises TypeError (`archive`, `restore`, `move`, `hide`), a restricted comment for which it
+raises ValueError. `pytest -rs` lists them: each should be a fact about the tracker.
+
+The names exported here and those of the claims are stable. New claims may come with any version: they are promises
+that the program relies on. `docs/connectors.md` walks through a whole connector that passes all of them.
+
 Needs pytest; nothing of the program itself imports this.
 """
 
@@ -69,4 +77,4 @@ __all__ = [
 
 
 class Conformance(Reading, Echoes, Writing, Texts, Fates, Comments, CommentEdits, Faults, Limits, Hearing):
-    """All claims. pytest collects subclasses named Test..."""
+    """All claims: see each class for what it is about. pytest collects subclasses named Test..."""

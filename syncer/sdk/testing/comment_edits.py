@@ -41,6 +41,7 @@ class CommentEdits:
                 assert all(is_on(c, record) for c in comments)
 
     async def test_long_talks_come_whole(self, subject: Subject) -> None:
+        """What is not in `comments` counts as deleted: no page may be left out."""
         key = subject.add("Talked about")
         said = [subject.say(key, f"Comment {n}.") for n in range(TALKATIVE)]
         async with at_work(subject) as desk:
@@ -89,6 +90,7 @@ class CommentEdits:
             assert set(await desk.said(address(await desk.record(key)))) == {open_one}
 
     async def test_a_comment_restricted_later_comes_no_more(self, subject: Subject) -> None:
+        """Its mirrors are taken away then."""
         key = subject.add("Spoken of")
         kept, lost = subject.say(key, "For all."), subject.say(key, "For all, at first.")
         async with at_work(subject) as desk:
@@ -132,6 +134,7 @@ class CommentEdits:
             assert [c.ref.id for c in await desk.comments()] == [kept]
 
     async def test_a_listing_never_hints_that_a_comment_is_gone_which_is_not(self, subject: Subject) -> None:
+        """`Page.heard` only for records all of whose comments are on the page."""
         key = subject.add("Spoken of")
         _, lost, edited = (subject.say(key, f"Comment {n}.") for n in range(3))
         async with at_work(subject) as desk:

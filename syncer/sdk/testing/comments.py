@@ -50,6 +50,7 @@ class Comments:
             assert "Second." in [c.body for c in await desk.comments(cursor)]
 
     async def test_restricted_comments_never_come(self, subject: Subject) -> None:
+        """They never leave the connector, so that no setting can let them out."""
         key = subject.add("Spoken of")
         open_one = subject.say(key, "For all.")
         try:

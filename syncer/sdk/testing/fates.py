@@ -23,6 +23,7 @@ class Fates:
         return "asyncio"
 
     async def test_an_archived_record_reads_as_archived(self, subject: Subject) -> None:
+        """It is left alone, and is not gone."""
         key = subject.add("Put away")
         async with at_work(subject) as desk:
             record = await desk.record(key)
@@ -33,6 +34,7 @@ class Fates:
             assert listed is None or listed.state is State.ARCHIVED
 
     async def test_a_moved_record_says_where_it_went(self, subject: Subject) -> None:
+        """`Missing.to`, for the person who is asked what to do."""
         stays, goes = subject.add("Stays"), subject.add("Goes")
         async with at_work(subject) as desk:
             record = await desk.record(goes)
@@ -51,6 +53,7 @@ class Fates:
             assert set(await desk.records()) == {stays}
 
     async def test_a_hidden_record_is_unreachable_and_never_gone(self, subject: Subject) -> None:
+        """A permission that changes must not close copies elsewhere."""
         stays, goes = subject.add("Stays"), subject.add("Goes")
         async with at_work(subject) as desk:
             record = await desk.record(goes)
@@ -80,6 +83,7 @@ class Fates:
             assert (await desk.record(key)).state is State.HERE
 
     async def test_what_we_archive_is_put_away_and_can_be_taken_out_again(self, subject: Subject) -> None:
+        """`on_gone = "archive"` promises that nothing is destroyed."""
         if "archive" not in subject.abilities:
             pytest.skip("this connector puts nothing away")
         key, other = subject.add("Put away"), subject.add("Stays")

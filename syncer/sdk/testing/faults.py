@@ -27,6 +27,7 @@ class Faults:
 
     @pytest.mark.parametrize("how", ["before", "limit"])
     async def test_a_read_that_failed_is_tried_again(self, subject: Subject, how: Mishap) -> None:
+        """`Http` does it: with growing pauses, and as long as the tracker asks for."""
         keys = {subject.add(f"Record {n}") for n in range(3)}
         async with at_work(subject) as desk:
             _arrange(subject, how)
@@ -35,6 +36,7 @@ class Faults:
             assert sum(subject.slept) > 0
 
     async def test_waiting_for_a_limit_is_told(self, subject: Subject) -> None:
+        """`Meter.throttled`, once for each wait: an operator sees why a run takes long."""
         subject.add("Limited")
         async with at_work(subject) as desk:
             _arrange(subject, "limit")
@@ -44,6 +46,7 @@ class Faults:
             assert len(subject.meter.waits) == 1
 
     async def test_a_tracker_that_stays_down_is_unavailable(self, subject: Subject) -> None:
+        """After a few tries: one tracker that is down must not hold up the others."""
         async with at_work(subject) as desk:
             _arrange(subject, "before", times=FOR_GOOD)
 
@@ -54,6 +57,7 @@ class Faults:
 
     @pytest.mark.parametrize("how", ["cut", "half", "garbage"])
     async def test_a_broken_answer_is_told_as_one(self, subject: Subject, how: Mishap) -> None:
+        """A body that is no JSON, or ends in the middle, is never "an empty list"."""
         key = subject.add("Broken")
         async with at_work(subject) as desk:
             record = await desk.record(key)
@@ -67,6 +71,7 @@ class Faults:
             assert {listing.value.connection, reading.value.connection} == {subject.connection}
 
     async def test_a_limited_create_waits_and_happens_once(self, subject: Subject) -> None:
+        """Refused for a limit is certainly not done, so that it may be sent again at once."""
         async with at_work(subject) as desk:
             _arrange(subject, "limit", writes=True)
 
@@ -94,6 +99,7 @@ class Faults:
                 assert _is_doubt(error)
 
     async def test_a_create_that_failed_without_effect_is_not_found(self, subject: Subject) -> None:
+        """`find` says None, and the create is sent again: no item is lost either."""
         async with at_work(subject) as desk:
             since = subject.clock()
             _arrange(subject, "before", writes=True)

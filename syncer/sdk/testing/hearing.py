@@ -101,7 +101,7 @@ class Hearing:
         key = subject.add("Old")
         async with _ear(subject) as ear:
             before = await ear.desk.record(key)
-            subject.letters()
+            ear.subject.letters()
             subject.clock.forward(3_600)
             subject.edit(key, title="New")
             subject.clock.forward(DELAY)

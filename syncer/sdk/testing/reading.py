@@ -29,6 +29,7 @@ class Reading:
         return "asyncio"
 
     async def test_a_full_listing_shows_every_record_once(self, subject: Subject) -> None:
+        """With cursor None the listing is complete: what is not in it counts as not there."""
         keys = [subject.add(f"Record {n}") for n in range(5)]
 
         async with at_work(subject) as desk:
@@ -43,6 +44,8 @@ class Reading:
         assert [r for page in pages for r in page.records] == []
 
     async def test_a_record_comes_with_all_that_the_codecs_read(self, subject: Subject) -> None:
+        """`Record.fields` holds every native field that a codec names, also the empty ones: a missing one would read as
+        an emptied one."""
         samples = subject.samples
         async with at_work(subject) as desk:
             fields = {
@@ -68,6 +71,7 @@ class Reading:
                 assert len(_set(desk.read("assignees", record.fields))) == 1
 
     async def test_a_record_says_who_made_it_and_when(self, subject: Subject) -> None:
+        """`own` is False for what people made, and times are aware: the newer edit wins by them."""
         subject.clock.forward(60)
         before = subject.clock()
         key = subject.add("Made")
@@ -86,6 +90,7 @@ class Reading:
         assert record.url.startswith("http")
 
     async def test_a_parent_is_read_as_the_id_of_its_record(self, subject: Subject) -> None:
+        """By its stable id, the one in `Ref.id`, never by its key."""
         async with at_work(subject) as desk:
             if not desk.has("parent"):
                 pytest.skip("no parents here")
@@ -98,6 +103,7 @@ class Reading:
             assert desk.read("parent", records[above].fields) is None
 
     async def test_later_edits_come_after_the_cursor(self, subject: Subject) -> None:
+        """And what was not touched for an hour does not come: listing everything each time is no cursor."""
         first = subject.add("First")
         subject.clock.forward(3_600)
         second = subject.add("Second")
@@ -114,6 +120,7 @@ class Reading:
             assert first not in records
 
     async def test_a_cursor_survives_being_stored(self, subject: Subject) -> None:
+        """It is text, and all a new process has."""
         subject.add("Before")
         async with at_work(subject) as desk:
             stored = (await desk.cursor()).encode().decode()
@@ -124,6 +131,8 @@ class Reading:
             assert key in await desk.records(stored)
 
     async def test_nothing_is_lost_between_pages_while_people_edit(self, subject: Subject) -> None:
+        """Paging by offset loses a record when one before it moves: page by stamp and id, or read again from where the
+        list stood."""
         keys = [subject.add(f"Record {n}") for n in range(MANY)]
         async with at_work(subject) as desk:
             pages = []
@@ -141,6 +150,7 @@ class Reading:
             assert shown == {key: subject.show(key)["title"] for key in keys}
 
     async def test_the_cursor_never_passes_a_record_that_was_not_handed_over(self, subject: Subject) -> None:
+        """The process may die after any page. A page's cursor must be safe with that page and those before it."""
         keys = [subject.add(f"Record {n}") for n in range(MANY)]
         async with at_work(subject) as desk:
             saved: set[str] = set()
@@ -153,6 +163,7 @@ class Reading:
                 assert saved | set(rest) == set(keys)
 
     async def test_a_poll_with_nothing_new_is_cheap_even_for_a_new_process(self, subject: Subject) -> None:
+        """Every two minutes, for ever: items and comments, and what opens the place from the catalogue."""
         for n in range(3):
             subject.say(subject.add(f"Record {n}"), "Said.")
         async with at_work(subject) as desk:
@@ -166,6 +177,7 @@ class Reading:
         assert subject.meter.requests - before <= CHEAP
 
     async def test_every_request_is_counted(self, subject: Subject) -> None:
+        """`Meter.request` once for each: the rate limit is shared with people."""
         key = subject.add("Counted")
         async with at_work(subject) as desk:
             await desk.again(await desk.record(key))
@@ -176,6 +188,7 @@ class Reading:
         assert subject.meter.requests == served
 
     async def test_a_direct_read_answers_every_ref(self, subject: Subject) -> None:
+        """Also the one that never was, as `Missing`: an unanswered ref would be read again for ever."""
         keys = [subject.add(f"Record {n}") for n in range(12)]
         async with at_work(subject) as desk:
             records = await desk.records()
@@ -191,6 +204,7 @@ class Reading:
             assert titles == [desk.read("title", (await desk.again(records[k])).fields) for k in keys]
 
     async def test_a_direct_read_says_the_same_as_a_listing(self, subject: Subject) -> None:
+        """Two shapes of one record would be a difference that nobody made."""
         key = subject.add("Same", body=subject.samples.body)
         async with at_work(subject) as desk:
             listed = await desk.record(key)
@@ -205,6 +219,7 @@ class Reading:
             assert subject.meter.requests == before
 
     async def test_a_deleted_record_is_missing(self, subject: Subject) -> None:
+        """`GONE` only where the tracker says so itself; not found and no access are `UNREACHABLE`."""
         key = subject.add("Deleted")
         async with at_work(subject) as desk:
             record = await desk.record(key)
@@ -216,6 +231,7 @@ class Reading:
             assert found.state in {State.GONE, State.UNREACHABLE}
 
     async def test_a_wrong_token_is_told_with_the_connection_and_without_the_token(self, subject: Subject) -> None:
+        """A person must know which one to renew, and logs must not hold it."""
         wrong = "not-the-token-4711"
         connector = subject.connector(token=wrong)
 

@@ -26,6 +26,7 @@ class Writing:
         return "asyncio"
 
     async def test_a_created_record_carries_its_marker_from_its_first_moment(self, subject: Subject) -> None:
+        """In the request that creates. A marker set by a second request is missing when the process dies between."""
         async with at_work(subject) as desk:
             since = subject.clock()
 
@@ -42,6 +43,7 @@ class Writing:
             assert [desk.read("title", r.fields) for r in (await desk.records()).values()] == ["Ours"]
 
     async def test_a_marker_nobody_wrote_is_not_found(self, subject: Subject) -> None:
+        """A wrong find links an item to a stranger's record."""
         subject.add("Somebody's")
         async with at_work(subject) as desk:
             since = subject.clock()
@@ -51,6 +53,7 @@ class Writing:
             assert await desk.connector.find(desk.draft("Ours", marker=other), since) is None
 
     async def test_a_create_sent_twice_is_found_once_where_the_client_chooses_the_id(self, subject: Subject) -> None:
+        """The tracker's refusal of the second is the answer that the first arrived."""
         async with at_work(subject) as desk:
             one = await desk.connector.create(desk.draft("Ours"))
             if client_id(MARKER) != one.ref.id:
@@ -62,6 +65,7 @@ class Writing:
             assert len(subject.keys()) == 1
 
     async def test_a_create_carries_what_it_promises(self, subject: Subject) -> None:
+        """`Place.at_create`: the rest follows as an update, and is not lost."""
         async with at_work(subject) as desk:
             values = {n: v for n, v in _plain_values(subject).items() if n in desk.place.at_create}
             patch: dict[str, JSON | Delta] = {}
@@ -83,6 +87,7 @@ class Writing:
 
     @pytest.mark.parametrize("name", ["title", "body", "due", "estimate"])
     async def test_a_plain_value_is_read_as_it_was_written(self, subject: Subject, name: str) -> None:
+        """In the answer as well as later: the round trip of each field."""
         value = {"title": "A new title", **_plain_values(subject)}[name]
         key = subject.add("Old title")
         async with at_work(subject) as desk:
@@ -98,6 +103,7 @@ class Writing:
 
     @pytest.mark.parametrize("name", ["body", "due", "estimate"])
     async def test_a_plain_value_can_be_emptied(self, subject: Subject, name: str) -> None:
+        """None is "empty", and as good a value as any."""
         async with at_work(subject) as desk:
             if not isinstance(desk.codec(name), Plain):
                 pytest.skip(f"no {name} here")
@@ -110,6 +116,7 @@ class Writing:
 
     @pytest.mark.parametrize("name", ["status", "priority"])
     async def test_every_word_of_the_place_can_be_written_and_is_read_again(self, subject: Subject, name: str) -> None:
+        """`Place.words` offers only what `write` can reach, for a status along the workflow."""
         key = subject.add("Worded")
         async with at_work(subject) as desk:
             words = desk.words(name)
@@ -134,6 +141,7 @@ class Writing:
             assert desk.read("labels", (await desk.again(record)).fields) == frozenset({two, three})
 
     async def test_what_people_changed_meanwhile_survives_a_write(self, subject: Subject) -> None:
+        """*now* may be old. Only what the patch names is sent, and of a list only its changed elements."""
         one, two, three = subject.samples.labels
         async with at_work(subject) as desk:
             labelled = {"labels": [one]} if desk.has("labels") else {}
@@ -186,6 +194,7 @@ class Writing:
             assert desk.read("parent", (await desk.again(after)).fields) == records[above].ref.id
 
     async def test_steps_cover_the_whole_patch(self, subject: Subject) -> None:
+        """`steps` splits by remote effect, so that each write is owed, told and repeated by itself."""
         async with at_work(subject) as desk:
             record = await desk.record(subject.add("Stepped"))
             patch = _everything(desk, subject, record)
@@ -208,6 +217,7 @@ class Writing:
                 assert not desk.words(name) or desk.says(name, desk.words(name)[-1], after)
 
     async def test_our_own_write_moves_the_stamp_and_is_in_the_next_listing(self, subject: Subject) -> None:
+        """The echo: the engine waits for it, and a write that never comes back looks lost."""
         async with at_work(subject) as desk:
             record = await desk.record(subject.add("Old"))
             cursor = await desk.cursor()
@@ -220,6 +230,7 @@ class Writing:
             assert listed.updated > record.updated
 
     async def test_a_value_the_tracker_never_takes_is_rejected(self, subject: Subject) -> None:
+        """As what never passes (parked), not as what may pass later (sent again for ever)."""
         async with at_work(subject) as desk:
             record = await desk.record(subject.add("Kept"))
             for name, value in subject.samples.refused.items():
@@ -242,6 +253,7 @@ class Writing:
             assert isinstance(found, Missing)
 
     async def test_history_is_honest(self, subject: Subject) -> None:
+        """Nothing rather than a guess: by it the newer of two edits wins."""
         async with at_work(subject) as desk:
             key = subject.add("Old")
             subject.clock.forward(3_600)

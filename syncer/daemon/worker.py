@@ -85,9 +85,14 @@ class Worker:
         self.wirings, self.every = dict(wirings), dict(every)
         self._books = {n: b for n, b in self._books.items() if n in wirings}
         for name, wiring in wirings.items():
-            if self._book(name).failures or any(s.name in self._rests for s in wiring.spokes):
+            book = self._book(name)
+            if book.failures or any(s.name in self._rests for s in wiring.spokes):
                 self.timetable.again(name, "poll", 0.0)
-            self._book(name).failures = 0
+            book.failures = 0
+            if book.why == "backing off":
+                self.timetable.resume(name)
+            if book.why != "saving budget":
+                book.why = self._usual(name)
         self.forgive()
 
     def forgive(self) -> None:
@@ -201,8 +206,10 @@ class Worker:
                 pulse.say(tx, name, "next", {"at": when(at), "why": self._book(name).why}, self.clock())
 
     def _book(self, name: str) -> _Book:
-        usual: pace.Why = "every" if self.every.get(name) is not None else "cron"
-        return self._books.setdefault(name, _Book(usual))
+        return self._books.setdefault(name, _Book(self._usual(name)))
+
+    def _usual(self, name: str) -> pace.Why:
+        return "every" if self.every.get(name) is not None else "cron"
 
     # -- connections that fail -------------------------------------------------------------------
 

@@ -216,10 +216,33 @@ async def test_a_reload_forgets_rests_and_has_the_sync_run_at_once(shift: Shift)
     assert (await shift.do())["a"]
 
 
+async def test_a_reload_ends_a_back_off(shift: Shift) -> None:
+    for tracker in shift.board.trackers.values():
+        tracker.down = True
+    shift.diary.due = shift.board.clock()
+    await shift.do()
+
+    shift.wire(shift.board.wiring())
+    shift.worker.tell_next("s")
+    await shift.do()
+
+    assert shift.diary.resumed == ["s"]
+    assert shift.diary.postponed == [240.0, 240.0]
+
+
 async def test_a_reload_of_what_is_well_asks_for_nothing(shift: Shift) -> None:
     shift.wire(shift.board.wiring())
 
     assert shift.diary.asked == []
+
+
+async def test_a_reload_that_says_cron_is_told_as_such(shift: Shift) -> None:
+    shift.diary.due = shift.board.clock()
+
+    shift.wire(shift.board.wiring(), every=None)
+    shift.worker.tell_next("s")
+
+    assert (shift.said("next") or {})["why"] == "cron"
 
 
 async def test_once_forgiven_a_connection_is_asked_again(shift: Shift) -> None:

@@ -76,7 +76,7 @@ class Office(RuleBasedStateMachine):
     @rule(name=st.sampled_from(SYNCS), kind=st.sampled_from(KINDS))
     def ask(self, name: str, kind: Kind) -> None:
         self.desk.ask(name, kind)
-        if name in self.seated and self.draining is None and not self.over:
+        if name in self.seated and not self.word_out and not self.over:
             self.owed[name].add(kind)
             self.asked[name] += 1
 

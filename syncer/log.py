@@ -7,6 +7,7 @@ import logging
 import math
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal, TextIO
@@ -38,21 +39,28 @@ _RED, _PLAIN = "\033[31m", "\033[0m"
 _DEPTH: Final = 6
 """How deep a list or table in a fact is written as such; what lies deeper is written as text."""
 _known: set[str] = set()
+_passing: deque[str] = deque(maxlen=64)
+"""Secrets that end by themselves within hours: a daemon meets a new one with every run."""
 
 log = structlog.get_logger()
 
 Mask = Callable[[str], str]
 
 
-def hide(secret: str) -> None:
-    """Remember *secret*, so that it never shows in a log, an error, or a result."""
-    if len(secret) >= 4:  # noqa: PLR2004 -- shorter ones would blank ordinary words
+def hide(secret: str, *, passing: bool = False) -> None:
+    """Remember *secret*, so that it never shows in a log, an error, or a result. Of the *passing* ones, which
+    are renewed for ever, the latest 64 are remembered."""
+    if len(secret) < 4:  # noqa: PLR2004 -- shorter ones would blank ordinary words
+        return
+    if not passing:
         _known.add(secret)
+    elif secret not in _passing:
+        _passing.append(secret)
 
 
 def redact(text: str) -> str:
     """Return *text* with known secrets, and whatever looks like one, replaced by `[secret]`."""
-    for secret in sorted(_known, key=len, reverse=True):
+    for secret in sorted((*_known, *_passing), key=len, reverse=True):
         text = text.replace(secret, "[secret]")
     folded = text.casefold()
     for hint in _HINTS:

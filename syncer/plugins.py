@@ -5,6 +5,7 @@ Nothing is imported before it is asked for by name, so that `syncer --help` stay
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, cast
 
@@ -26,8 +27,12 @@ def installed() -> tuple[str, ...]:
     return tuple(sorted(entry_points(group=CONNECTORS).names))
 
 
+@functools.cache
 def plugin(name: str) -> Plugin:
-    """Return the connector plugin called *name*. Raises `ConfigError` if there is none, or it is broken."""
+    """Return the connector plugin called *name*, the same each time: what it keeps in memory stays.
+
+    Raises `ConfigError` if there is none, or it is broken.
+    """
     found = _loaded(CONNECTORS, name, "connector")
     return cast("Plugin", found() if isinstance(found, type) else found)
 

@@ -153,12 +153,14 @@ class Http:
         read: bool | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,  # noqa: ANN401 -- a request body is any JSON
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         ok: frozenset[int] = frozenset(),
     ) -> httpx.Response:
         """Send one request and return its answer, or raise a `ConnectorError`.
 
-        *read* says a POST has no effect (a search, a GraphQL query) and may be sent again. *ok*
+        *read* says a POST has no effect (a search, a GraphQL query) and may be sent again. *form* is sent
+        instead of *json*, as a web page sends one. *ok*
         lists statuses of 300 and above the caller wants to see itself (301, 304, 404, 410 ...).
         """
         safe = method in {"GET", "HEAD"} if read is None else read
@@ -189,7 +191,7 @@ class Http:
         )
         async for attempt in retrying:
             with attempt:
-                return await self._once(method, target, params, json, headers, ok)
+                return await self._once(method, target, params, json, form, headers, ok)
         raise AssertionError  # pragma: no cover -- tenacity returns or raises
 
     async def _once(
@@ -198,6 +200,7 @@ class Http:
         url: str,
         params: Mapping[str, Any] | None,
         body: Any,  # noqa: ANN401 -- a request body is any JSON
+        form: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
         ok: frozenset[int],
     ) -> httpx.Response:
@@ -208,7 +211,9 @@ class Http:
         sent_headers = {"User-Agent": "roadmap-syncer", **await self.headers(), **(headers or {})}
         self.setting.meter.request()
         try:
-            response = await self._client.request(method, url, params=params, json=body, headers=sent_headers)
+            response = await self._client.request(
+                method, url, params=params, json=body, data=form, headers=sent_headers
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise UnavailableError(
                 f"cannot reach {urlsplit(self.base).netloc} ({redact(str(error)) or type(error).__name__})",

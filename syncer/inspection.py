@@ -47,9 +47,9 @@ async def _inspect_one(config: Config, connection: Connection) -> tuple[list[Pro
         problems = [replace(p, connection=connection.name) for p in await connector.check()]
         return [*problems, *_coverage(config, connection, place)], place
     except ConnectorError as error:
-        fix = (
-            f"Check the token at connections.{connection.name}.token." if isinstance(error, CredentialsError) else None
-        )
+        # Credentials of several parts say themselves which part is wrong.
+        token = isinstance(error, CredentialsError) and getattr(connection.options, "token", None) is not None
+        fix = f"Check the token at connections.{connection.name}.token." if token else None
         return [Problem("error", error.message, connection.name, str(config.file), fix=fix)], None
     finally:
         await connector.close()

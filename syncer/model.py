@@ -218,9 +218,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A finding of `check`: level is "error" or "warning"; `fix` says what to do or type next."""
+    """A finding of `check`: level is "error", "warning" or "note"; `fix` says what to do or type next."""
 
-    level: Literal["error", "warning"]
+    level: Literal["error", "warning", "note"]
     message: str
     connection: str | None = None
     file: str | None = None

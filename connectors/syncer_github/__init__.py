@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from syncer.connector import Connector, Delivery, Heard, Reach, Setting
+from syncer.sdk.tokens import Shelf
 from syncer_github.connector import GitHubConnector
 from syncer_github.hooks import listen
 from syncer_github.reach import REACH
@@ -24,9 +25,12 @@ class GitHub:
     settings: ClassVar[type[BaseModel]] = GitHubSettings
     fields: ClassVar[frozenset[str]] = frozenset({"title", "body", "kind", "status", "priority", "labels", "assignees"})
 
+    def __init__(self) -> None:
+        self._shelf: Shelf = {}
+
     def connect(self, setting: Setting) -> Connector:
         """Make a connector; nothing is asked of GitHub before `open`."""
-        return GitHubConnector(setting, _settings(setting.options))
+        return GitHubConnector(setting, _settings(setting.options), self._shelf)
 
     def listen(
         self,

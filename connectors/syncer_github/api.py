@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import httpx
+from pydantic import SecretStr
 
 from syncer.connector import Setting
 from syncer.errors import ConnectorError, ProtocolError
 from syncer.sdk.http import Http
+from syncer.sdk.tokens import Shelf
+from syncer_github.app import API_VERSION, App
 from syncer_github.budget import Budgets
 from syncer_github.limits import refusal
 from syncer_github.settings import GitHubSettings
@@ -18,7 +21,6 @@ from syncer_github.settings import GitHubSettings
 Raw: TypeAlias = dict[str, Any]
 """A thing as GitHub's JSON says it."""
 
-API_VERSION = "2022-11-28"
 REDIRECTS = frozenset({301, 302, 307, 308})
 NOT_OFFERED = frozenset({404, 405, 501})
 HOPS = 3
@@ -27,22 +29,28 @@ MOST = 100
 
 
 class Api:
-    """One repository host's API under one token."""
+    """One repository host's API under one token, or as an `app`."""
 
-    def __init__(self, setting: Setting, options: GitHubSettings) -> None:
-        self._token = options.token
+    def __init__(self, setting: Setting, options: GitHubSettings, shelf: Shelf) -> None:
+        self._token = options.token or SecretStr("")
+        self.app = None if options.app_id is None else App(setting, options, shelf)
         self._setting = setting
         budget = Budgets(setting.clock).read
         self.http = Http(setting, options.url, headers=self._headers, classify=self._classify, budget=budget)
 
     async def _headers(self) -> Mapping[str, str]:
+        token = self._token.get_secret_value() if self.app is None else await self.app.tokens.text()
         return {
-            "Authorization": f"Bearer {self._token.get_secret_value()}",
+            "Authorization": f"Bearer {token}",
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": API_VERSION,
         }
 
     def _classify(self, response: httpx.Response) -> ConnectorError | None:
+        if self.app is not None and response.status_code == httpx.codes.UNAUTHORIZED:
+            return self.app.tokens.again(response)
+        if self.app is not None:
+            self.app.tokens.accepted(response)
         return refusal(response, self.http.server_time() or self._setting.clock())
 
     async def read(
@@ -106,6 +114,8 @@ class Api:
 
     async def close(self) -> None:
         await self.http.close()
+        if self.app is not None:
+            await self.app.close()
 
 
 def _said_url(response: httpx.Response) -> str | None:

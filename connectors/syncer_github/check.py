@@ -21,15 +21,17 @@ async def findings(api: Api, facts: Facts, setting: Setting) -> Sequence[Problem
     try:
         await facts.me(fresh=True)
         here = await facts.repository(fresh=True)
-        found += _about(here, facts.configured)
+        found += _about(here, facts.configured, as_app=api.app is not None)
         if here.issues:
             await facts.labels(here, fresh=True)
             await facts.people(here, fresh=True)
     except CredentialsError as error:
-        found.append(Problem("error", error.message, key="token", fix=_ADVICE))
+        key, fix = ("token", _ADVICE) if api.app is None else ("app_id", None)
+        found.append(Problem("error", error.message, key=key, fix=fix))
     except ConnectorError as error:
         found.append(Problem("error", error.message, key="url", fix="Check the URL and the network."))
     found += _clock(api, setting)
+    found += await _way(api)
     key = f"connections.{setting.connection}"
     return [replace(p, connection=setting.connection, key=f"{key}.{p.key}" if p.key else key) for p in found]
 
@@ -40,7 +42,7 @@ _ADVICE = (
 )
 
 
-def _about(here: Repository, configured: str) -> list[Problem]:
+def _about(here: Repository, configured: str, *, as_app: bool) -> list[Problem]:
     found: list[Problem] = []
     if here.name.casefold() != configured.casefold():
         # Reads and writes find it again; a webhook's deliveries say the new name only.
@@ -52,11 +54,23 @@ def _about(here: Repository, configured: str) -> list[Problem]:
     if here.archived:
         fix = "Unarchive it, or leave this connection out."
         found.append(Problem("error", f"{here.name} is archived: nothing can be written", key="repository", fix=fix))
-    if not here.may_label:
+    if not here.may_label and as_app:
+        fix = "Give it Issues: Read and write in its settings, and accept that for the installation."
+        found.append(Problem("error", f"the app may not write issues of {here.name}", key="app_id", fix=fix))
+    elif not here.may_label:
         what = f"our account may not push to {here.name}: GitHub drops labels and assignees without a word"
         fix = "Give the account at least the triage role, better write."
         found.append(Problem("error", what, key="token", fix=fix))
     return found
+
+
+async def _way(api: Api) -> list[Problem]:
+    """Return a note on how we got in, where that is not a plain token."""
+    token = None if api.app is None else api.app.tokens.current
+    if api.app is None or token is None:
+        return []
+    said = f"as GitHub App {await api.app.slug()}, installation {api.app.installation}"
+    return [Problem("note", f"{said}: the token ends at {token.ends:%Y-%m-%d %H:%M} UTC, and is renewed before")]
 
 
 def _clock(api: Api, setting: Setting) -> list[Problem]:

@@ -29,6 +29,7 @@ from syncer.model import (
     Record,
     Ref,
 )
+from syncer.sdk.tokens import Shelf
 from syncer.text import with_marker
 from syncer_github.api import Api, Raw
 from syncer_github.check import findings
@@ -57,10 +58,10 @@ REMEMBERED = 5_000
 class GitHubConnector:
     """Reads and writes the issues of one repository with one token."""
 
-    def __init__(self, setting: Setting, options: GitHubSettings) -> None:
+    def __init__(self, setting: Setting, options: GitHubSettings, shelf: Shelf) -> None:
         self._setting = setting
         self._name = setting.connection
-        self._api = Api(setting, options)
+        self._api = Api(setting, options, shelf)
         self._facts = Facts(self._api, setting.catalogue, options.repository)
         self._paced = is_githubs_own(options.url)
         self._pace = Pace(setting.connection, setting.clock, setting.sleep, setting.meter, setting.catalogue)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from syncer.connector import Catalogue
 from syncer.errors import CredentialsError, NotFoundError, ProtocolError
 from syncer.model import JSON
-from syncer_github.api import Api
+from syncer_github.api import Api, Raw
 from syncer_github.records import Me
 
+HIDDEN = frozenset({404})
 VISIBILITY_AGE = 3_600.0
 """Seconds after which we ask again whether strangers can read the repository."""
 
@@ -43,15 +45,25 @@ class Facts:
     async def me(self, *, fresh: bool = False) -> Me:
         """Return our own account. Raises `ProtocolError` where GitHub does not say whose token it is."""
         known = None if fresh else self._catalogue.get("me")
-        if isinstance(known, Mapping) and isinstance(known.get("login"), str):
+        app = None if self._api.app is None else self._api.app.id
+        if isinstance(known, Mapping) and isinstance(known.get("login"), str) and known.get("app") == app:
             return _me(known)
-        user = self._api.single(await self._api.read("/user"))
+        user = await self._user()
         if not user.get("login"):
             # An account we cannot name writes what we would never know again as ours.
             raise ProtocolError("GitHub does not say whose token this is", connection=self._api.http.connection)
         me = _me(user)
-        self._catalogue.put("me", {"login": me.login, "id": me.id})
+        self._catalogue.put("me", {"login": me.login, "id": me.id, "app": app})
         return me
+
+    async def _user(self) -> Raw:
+        """Return the account our token speaks for. An app's is a bot: `/user` is for people."""
+        if self._api.app is None:
+            return self._api.single(await self._api.read("/user"))
+        login = f"{await self._api.app.slug()}[bot]"
+        response = await self._api.read(f"/users/{quote(login)}", ok=HIDDEN)
+        # Enterprises with managed users may hide even our own account; its login is enough then.
+        return {"login": login} if response.status_code in HIDDEN else self._api.single(response)
 
     async def repository(self, *, fresh: bool = False) -> Repository:
         """Return the repository. Raises `CredentialsError` where it is missing or hidden from us."""
@@ -92,8 +104,11 @@ class Facts:
             private=_is_private(raw),
             issues=raw.get("has_issues") is not False,
             archived=raw.get("archived") is True,
-            may_label=_may_label(raw.get("permissions")),
+            may_label=await self._may_label(raw.get("permissions")),
         )
+
+    async def _may_label(self, permissions: object) -> bool:
+        return _may_label(permissions) if self._api.app is None else await self._api.app.may_write()
 
     async def labels(self, repository: Repository, *, fresh: bool = False) -> Sequence[str]:
         """Return the names of the repository's labels."""

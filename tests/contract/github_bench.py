@@ -106,9 +106,10 @@ class Bench:
         *,
         app: App | None = None,
         url: str = URL,
+        plugin: GitHub | None = None,
         **options: Any,
     ) -> Connector:
-        plugin = GitHub()
+        plugin = plugin or GitHub()
         said = plugin.settings.model_validate({**self.sandbox.options(url), **options})
         setting = Setting(
             connection="github",

@@ -8,6 +8,7 @@ from typing import Any
 
 from syncer.sdk.postman import Postman
 from syncer.sdk.sandbox import Call, Wire
+from syncer_github.sandbox.apps import Apps
 from syncer_github.sandbox.desk import HOURLY, Desk
 from syncer_github.sandbox.herald import Herald
 from syncer_github.sandbox.refusals import secondary
@@ -35,7 +36,7 @@ class GitHubSandbox:
     issue types of the organisation. *pulls*: pull requests that lie among the issues from the start.
     *admin*: whether the sync's account administers the repository, and so its webhooks. `post` delivers
     what they hear: whatever happens, whoever does it; with no webhook there is no delivery. *hourly*: how
-    many requests, and how many points, an hour has.
+    many requests, and how many points, an hour has. *as_app*: the sync is let in as a GitHub App only: `apps`.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class GitHubSandbox:
         pulls: int = 1,
         admin: bool = True,
         hourly: int = HOURLY,
+        as_app: bool = False,
     ) -> None:
         self.world = World(clock or _now, repository, private=private, push=push, admin=admin)
         self.world.types = tuple(types)
         self.people: Mapping[str, str] = self.world.people
-        self.desk = Desk(self.world, TOKEN, hourly)
+        self.apps = Apps(self.world) if as_app else None
+        self.desk = Desk(self.world, TOKEN, hourly, self.apps)
         self.post = Postman()
         herald = Herald(self.world, self.post)
         self.wire = Wire(Rest(self.world, self.desk, herald).app(), is_write, secondary)
@@ -62,7 +65,8 @@ class GitHubSandbox:
             self.pull(f"Bump a dependency ({number + 1})")
 
     def options(self, url: str) -> dict[str, Any]:
-        return {"connector": "github", "url": url, "repository": self._configured, "token": TOKEN}
+        way = {"token": TOKEN} if self.apps is None else self.apps.options()
+        return {"connector": "github", "url": url, "repository": self._configured, **way}
 
     # -- acting as a person ------------------------------------------------------------------
 
@@ -270,8 +274,9 @@ class GitHubSandbox:
 
 
 def is_write(call: Call) -> bool:
-    """Say whether a call changes anything: GraphQL is only read here."""
-    return call.method not in {"GET", "HEAD"} and call.path != "/graphql"
+    """Say whether a call changes anything: GraphQL is only read here, and a token more is no change."""
+    reads = call.path == "/graphql" or call.path.endswith("/access_tokens")
+    return call.method not in {"GET", "HEAD"} and not reads
 
 
 def _now() -> datetime:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from syncer_github.sandbox.apps import Apps
 from syncer_github.sandbox.refusals import Refusal, invalid
 from syncer_github.sandbox.state import BOT, World
 
@@ -44,10 +45,11 @@ class Purse:
 class Desk:
     """Lets callers in, counts them, and sends them off with GitHub's headers.
 
-    REST counts requests, GraphQL points, each out of a purse of its own.
+    REST counts requests, GraphQL points, each out of a purse of its own. *apps*: they alone are let in then.
     """
 
-    def __init__(self, world: World, token: str, hourly: int = HOURLY) -> None:
+    def __init__(self, world: World, token: str, hourly: int = HOURLY, apps: Apps | None = None) -> None:
+        self.apps = apps
         self.world = world
         self.token = token
         self.points = Purse("graphql", hourly)
@@ -77,8 +79,11 @@ class Desk:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if not token:
             raise Refusal(401, "Requires authentication")
-        if scheme.casefold() not in {"bearer", "token"} or token != self.token:
+        known = self.apps is not None or token == self.token
+        if scheme.casefold() not in {"bearer", "token"} or not known:
             raise Refusal(401, "Bad credentials")
+        if self.apps is not None:
+            self.apps.admit(request, token)
         if self._asked.remaining <= 0:
             raise self._spent()
         self._asked.remaining -= 0 if graph else 1

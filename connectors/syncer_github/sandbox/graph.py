@@ -123,8 +123,8 @@ def _author(world: World, account: str) -> dict[str, str] | None:
     """GraphQL has nobody in place of those who left, and calls apps by their bare name."""
     if account in world.departed:
         return None
-    if account.endswith("[bot]"):
-        name = account.removesuffix("[bot]")
+    if world.shown(account).endswith("[bot]"):
+        name = world.shown(account).removesuffix("[bot]")
         return {"__typename": "Bot", "login": name, "url": f"{SITE}/apps/{name}"}
     return {"__typename": "User", **_user(world, account)}
 

@@ -51,6 +51,11 @@ class Rest:
             Route("/user", self._with(self.me)),
             Route("/graphql", self._with(self.graph), methods=["POST"]),
         ]
+        if self.desk.apps is not None:
+            routes += [
+                Route(path, self._with(self._answering(endpoint)), methods=[method])
+                for method, path, endpoint in self.desk.apps.paths()
+            ]
         for home in ("/repos/{owner}/{name}", "/repositories/{id:int}"):
             routes += [
                 Route(home + path, self._with(endpoint), methods=[method]) for method, path, endpoint in self._paths()
@@ -97,6 +102,13 @@ class Rest:
                 return self.desk.refuse(refusal)
 
         return serve
+
+    def _answering(self, endpoint: Callable[..., tuple[int, Any]]) -> Callable[..., Response]:
+        def answer(request: Request, body: dict[str, Any]) -> Response:
+            status, said_ = endpoint(request, body)
+            return self.desk.answer(said_, status)
+
+        return answer
 
     async def _lost(self, _: Request, __: Exception) -> Response:
         return self.desk.refuse(not_found())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from syncer_github.sandbox.state import World
+from syncer_github.sandbox.state import BOT, World
 from syncer_github.sandbox.things import Event, Hook, Issue, Label, Remark, Repo
 
 Json = dict[str, Any]
@@ -120,7 +120,8 @@ class Views:
     def repository(self, repo: Repo) -> Json:
         url = f"{self.root}/repos/{repo.full_name}"
         site = f"{SITE}/{repo.full_name}"
-        push = self.world.push
+        as_app = self.world.shown(BOT).endswith("[bot]")
+        push = self.world.push and not as_app
         waiting = sum(1 for i in repo.issues.values() if i.here and i.state == "open")
         zero = ("forks", "forks_count", "stargazers_count", "watchers", "watchers_count", "size")
         return {
@@ -166,11 +167,12 @@ class Views:
             "network_count": 0,
             "subscribers_count": 1,
             "permissions": {
-                "admin": self.world.admin,
-                "maintain": self.world.admin,
+                # An app has permissions of its own, and none of these.
+                "admin": self.world.admin and not as_app,
+                "maintain": self.world.admin and not as_app,
                 "push": push,
                 "triage": push,
-                "pull": True,
+                "pull": not as_app,
             },
         }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from syncer.connector import Connector, Delivery, Heard, Reach, Setting
+    from syncer.sdk.tokens import Shelf
 
 __all__ = ["Linear", "LinearConnector", "LinearSettings"]
 
@@ -30,8 +31,11 @@ class Linear:
     settings: ClassVar[type[BaseModel]] = LinearSettings
     fields: ClassVar[frozenset[str]] = frozenset(FIELDS)
 
+    def __init__(self) -> None:
+        self._shelf: Shelf = {}
+
     def connect(self, setting: Setting) -> Connector:
-        return LinearConnector.of(setting)
+        return LinearConnector.of(setting, self._shelf)
 
     def listen(
         self,

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from pydantic import SecretStr
 
 from syncer.connector import Setting
-from syncer.errors import ProtocolError
+from syncer.errors import ConnectorError, ProtocolError
 from syncer.sdk.http import Http
+from syncer.sdk.tokens import Shelf
 from syncer_linear.budgets import budget
+from syncer_linear.oauth import Client
 from syncer_linear.operations import LARGEST_PAGE, Operation
 from syncer_linear.refusals import refusal
 
@@ -27,24 +30,30 @@ def authorization(token: SecretStr) -> str:
 
 @dataclass(slots=True)
 class Api:
-    """One connection's endpoint."""
+    """One connection's endpoint, asked with a token, or as an application: `client`."""
 
     http: Http
+    client: Client | None = None
 
     @classmethod
-    def of(cls, setting: Setting) -> Api:
+    def of(cls, setting: Setting, shelf: Shelf) -> Api:
+        client = None if setting.options.client_id is None else Client(setting, shelf)
+
         async def headers() -> Mapping[str, str]:
+            if client is not None:
+                return {"Authorization": f"Bearer {await client.tokens.text()}"}
             return {"Authorization": authorization(setting.options.token)}
 
-        return cls(
-            Http(
-                setting,
-                setting.options.url,
-                headers,
-                classify=lambda response: refusal(response, setting.clock()),
-                budget=budget,
-            )
-        )
+        def classify(response: httpx.Response) -> ConnectorError | None:
+            error = refusal(response, setting.clock())
+            return error if client is None else client.judged(response, error)
+
+        return cls(Http(setting, setting.options.url, headers, classify=classify, budget=budget), client)
+
+    async def close(self) -> None:
+        await self.http.close()
+        if self.client is not None:
+            await self.client.close()
 
     async def ask(self, operation: Operation, variables: Mapping[str, Any], *, again: bool) -> Node:
         """Return all of `data`. *again* allows sending twice: reads, and creates with an id of ours."""

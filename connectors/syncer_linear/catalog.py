@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from pydantic import SecretStr
+
 from syncer.connector import Setting
 from syncer.errors import NotFoundError, RejectedError
 from syncer.model import Account, fold
@@ -214,8 +216,9 @@ class Catalog:
 
     def _whose(self) -> str:
         """A change of token may change who we are; six bytes of a hash tell it and give nothing away."""
-        token = self.setting.options.token.get_secret_value()
-        return blake2b(f"{self.setting.options.url}\0{token}".encode(), digest_size=6).hexdigest()
+        options = self.setting.options
+        said: SecretStr = options.token or options.client_id
+        return blake2b(f"{options.url}\0{said.get_secret_value()}".encode(), digest_size=6).hexdigest()
 
 
 def chosen_state(states: Sequence[WorkflowState], wanted: Mapping[str, Any]) -> WorkflowState | None:

@@ -32,6 +32,7 @@ from syncer.model import (
     Ref,
     State,
 )
+from syncer.sdk.tokens import Shelf
 from syncer_linear.api import Api, Node
 from syncer_linear.catalog import Catalog
 from syncer_linear.codecs import codecs, words
@@ -73,8 +74,8 @@ class LinearConnector:
     _reader: Reader | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, setting: Setting) -> LinearConnector:
-        api = Api.of(setting)
+    def of(cls, setting: Setting, shelf: Shelf) -> LinearConnector:
+        api = Api.of(setting, shelf)
         return cls(setting, api, Catalog(api, setting))
 
     async def open(self) -> Place:
@@ -103,11 +104,13 @@ class LinearConnector:
         except NotFoundError as error:
             return [self._error(error.message, key="team", fix=self._nearest(error.message))]
         except CredentialsError as error:
+            if self.api.client is not None:
+                return [self._error(error.message, key="client_id", fix=None)]
             fix = "Make a key under Settings > Security & access > Personal API keys."
             return [self._error(error.message, key="token", fix=fix)]
         except ConnectorError as error:
             return [self._error(error.message, key="url", fix=None)]
-        return self._clock_problems()
+        return [*self._clock_problems(), *self._way()]
 
     async def changes(self, cursor: str | None) -> AsyncIterator[Page]:
         marks = Marks.parse(cursor)
@@ -253,7 +256,7 @@ class LinearConnector:
         await (await self._subscriptions()).remove(hook)
 
     async def close(self) -> None:
-        await self.api.http.close()
+        await self.api.close()
 
     async def _reading(self) -> Reader:
         if self._reader is None:
@@ -363,6 +366,14 @@ class LinearConnector:
         keys = message.rpartition(": ")[2].split(", ")
         close = difflib.get_close_matches(self.setting.options.team.upper(), keys, n=1)
         return f'Did you mean team = "{close[0]}"?' if close else None
+
+    def _way(self) -> Sequence[Problem]:
+        """Return a note on how we got in, where that is not a plain token."""
+        token = None if self.api.client is None else self.api.client.tokens.current
+        if token is None:
+            return []
+        ends = f"the token ends at {token.ends:%Y-%m-%d %H:%M} UTC, and is renewed before"
+        return [Problem("note", f"as an OAuth application: {ends}", connection=self.setting.connection)]
 
     def _clock_problems(self) -> Sequence[Problem]:
         theirs = self.api.http.server_time()

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+_CLIENT = ("client_id", "client_secret")
 ENDPOINT = "https://api.linear.app/graphql"
 
 
 class LinearSettings(BaseModel):
-    """One team, by its key ("ENG") or id, and the key or OAuth token that reaches it."""
+    """One team, by its key ("ENG") or id, and what reaches it: a key or OAuth token, or an application's own
+    credentials."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     connector: Literal["linear"] = "linear"
     url: str = ENDPOINT
     team: str = Field(min_length=1)
-    token: SecretStr
+    token: SecretStr | None = None
+    client_id: SecretStr | None = None
+    client_secret: SecretStr | None = None
 
     @field_validator("url")
     @classmethod
@@ -38,13 +42,25 @@ class LinearSettings(BaseModel):
     def _trimmed(cls, team: str) -> str:
         return team.strip()
 
-    @field_validator("token")
+    @field_validator("token", "client_id", "client_secret")
     @classmethod
-    def _present(cls, token: SecretStr) -> SecretStr:
-        if not token.get_secret_value().strip():
+    def _present(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not secret.get_secret_value().strip():
             message = "is empty"
             raise ValueError(message)
-        return token
+        return secret
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        said = [name for name in _CLIENT if getattr(self, name) is not None]
+        if self.token is not None and said:
+            message = f"says token and {said[0]}: a token, or an application ({' and '.join(_CLIENT)}), not both"
+            raise ValueError(message)
+        if self.token is None and len(said) < len(_CLIENT):
+            missing = next(name for name in _CLIENT if name not in said)
+            message = f"{missing} is missing" if said else "token is missing; or client_id and client_secret"
+            raise ValueError(message)
+        return self
 
 
 def _loopback(host: str) -> bool:

@@ -102,8 +102,8 @@ class Bench:
     meter: Counter = field(default_factory=Counter)
     slept: list[float] = field(default_factory=list)
 
-    def connector(self, **options: Any) -> Connector:
-        plugin = Linear()
+    def connector(self, *, plugin: Linear | None = None, **options: Any) -> Connector:
+        plugin = plugin or Linear()
         setting = Setting(
             connection="linear",
             options=plugin.settings.model_validate({**self.sandbox.options(URL), **options}),

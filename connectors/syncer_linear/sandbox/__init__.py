@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from graphql import GraphQLError
@@ -15,6 +15,7 @@ from syncer_linear.sandbox.budgets import Budgets
 from syncer_linear.sandbox.endpoint import Endpoint
 from syncer_linear.sandbox.graph import Graph
 from syncer_linear.sandbox.hooks import mail, register
+from syncer_linear.sandbox.oauth import ID, SECRET, Application
 from syncer_linear.sandbox.payloads import payload
 from syncer_linear.sandbox.refusals import RATE_LIMITED
 from syncer_linear.sandbox.rows import Issue, Label, Person, Team, Ways
@@ -28,6 +29,7 @@ PEOPLE: Final = ("jane", "omar", "mia", "ravi")
 OTHER: Final = "OPS"
 HIDDEN: Final = "SEC"
 ADMIN: Final = "jane"
+MONTH: Final = timedelta(days=30)
 _MUTATION = re.compile(r"^\s*mutation\b", re.MULTILINE)
 _PLAIN: Final = {
     "title": "title",
@@ -44,7 +46,8 @@ class LinearSandbox:
     Statuses are the names of workflow states, priorities numbers. *estimation* is the team's scale;
     "notUsed" for none. *groups* are names of label groups, which are never applied. jane is an admin of
     the workspace. *ways* are those of Linear that it does not document. *admin_scope*: our token has
-    the scope "admin", without which webhooks are neither shown nor made. `post` delivers to them.
+    the scope "admin", without which webhooks are neither shown nor made. `post` delivers to them. *as_app*: the
+    sync comes as the `application`, whose tokens have a *life*.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class LinearSandbox:
         groups: Sequence[str] = (),
         ways: Ways | None = None,
         admin_scope: bool = True,
+        as_app: bool = False,
+        life: timedelta = MONTH,
     ) -> None:
         self.post = Postman()
         self.space = Workspace(clock or _now, ways=ways or Ways())
@@ -71,7 +76,8 @@ class LinearSandbox:
             self.space.add_label({"name": group, "isGroup": True})
         self.budgets = Budgets(self.space.clock)
         graph = Graph(self.space, self._person(BOT), admin_scope)
-        self._endpoint = Endpoint.of(self.space, graph, self.budgets, KEY, OAUTH)
+        self.application = Application.of(self.space, life) if as_app else None
+        self._endpoint = Endpoint.of(self.space, graph, self.budgets, KEY, OAUTH, self.application)
         self.space.hear = lambda news: mail(self.space, self.post, news)
         self.wire = Wire(self._endpoint.app(), _is_write, self._limited)
 
@@ -81,7 +87,7 @@ class LinearSandbox:
             "connector": "linear",
             "url": f"{url.rstrip('/')}/graphql",
             "team": self.team.key,
-            "token": KEY,
+            **({"client_id": ID, "client_secret": SECRET} if self.application else {"token": KEY}),
         }
 
     # -- people at work --------------------------------------------------------------------------

@@ -99,6 +99,8 @@ def _unread_words(mapper: Mapper, connection: Connection, place: Place, field: s
     listed = {str(v).casefold() for words in (table.words.values() if table else ()) for w in words for v in w.values()}
     found: list[Problem] = []
     for word in place.words.get(field, ()):
+        if isinstance(word.get(codec.primary), list):
+            continue  # labels: anybody's words, and most of them none of this field's
         said = str(word.get(codec.primary))
         category = word.get(codec.category) if codec.category else None
         means = connection.tables.categories.get(field, {}).get(str(category))

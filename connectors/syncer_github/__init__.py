@@ -21,9 +21,11 @@ class GitHub:
     reach: ClassVar[Mapping[str, Reach]] = REACH
     name: ClassVar[str] = "github"
     version: ClassVar[str] = "0.1.0"
-    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "hooks", "private"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"comments", "history", "hooks", "parent", "private"})
     settings: ClassVar[type[BaseModel]] = GitHubSettings
-    fields: ClassVar[frozenset[str]] = frozenset({"title", "body", "kind", "status", "priority", "labels", "assignees"})
+    fields: ClassVar[frozenset[str]] = frozenset(
+        {"title", "body", "kind", "status", "priority", "labels", "assignees", "parent"}
+    )
 
     def __init__(self) -> None:
         self._shelf: Shelf = {}

@@ -12,6 +12,7 @@ from syncer.errors import (
     RateLimitedError,
     RejectedError,
 )
+from syncer.model import JSON
 from syncer_github.api import MOST, NOT_OFFERED, Api, Raw
 from syncer_github.limits import SECONDARY_WAIT
 
@@ -21,16 +22,19 @@ ISSUE = """
   labels(first: 100) { totalCount nodes { name } }
   assignees(first: 20) { totalCount nodes { login } }
 """
-TYPED = ISSUE + "  issueType { name }\n"
+TYPED = "  issueType { name }\n"
+PARENT = "  parent { fullDatabaseId number repository { nameWithOwner } }\n"
+NESTED = "  fullDatabaseId number\n" + PARENT
+LADDER = (ISSUE + TYPED + PARENT, ISSUE + PARENT, ISSUE + TYPED, ISSUE)
+"""What is asked of an issue: all of it first, and what a server does not know left out then."""
 
 
-def query_for(numbers: Sequence[int], *, typed: bool) -> str:
-    """Return the query for up to 100 issues. Older servers have no issue types: not *typed*."""
-    fragment = TYPED if typed else ISSUE
+def query_for(numbers: Sequence[int], fragment: str) -> str:
+    """Return the query for up to 100 issues."""
     aliases = "\n".join(f"  i{n}: issue(number: {n}) {{ ...whole }}" for n in numbers)
     return (
         "query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) {\n"
-        f"{aliases}\n}} }}\nfragment whole on Issue {{{fragment}}}"
+        f"  nameWithOwner\n{aliases}\n}} }}\nfragment whole on Issue {{{fragment}}}"
     )
 
 
@@ -41,7 +45,7 @@ class Batch:
         self._api = api
         self._connection = connection
         self._offered = True
-        self._typed = True
+        self._rung = 0
 
     async def read(self, repository: str, numbers: Sequence[int]) -> Mapping[int, Raw]:
         """Return issues by number, as REST would say them; those not found are left out."""
@@ -52,24 +56,46 @@ class Batch:
 
     async def _some(self, repository: str, numbers: Sequence[int]) -> Mapping[int, Raw]:
         while self._offered:
-            body = await self._asked(repository, query_for(numbers, typed=self._typed))
+            body = await self._asked(query_for(numbers, LADDER[self._rung]), _named(repository))
             here = _repository(body)
             if here is not None:
-                return {raw["number"]: raw for raw in map(_as_rest, here.values()) if raw is not None}
+                found = (_as_rest(node, here, alias in _hidden(body)) for alias, node in here.items())
+                return {raw["number"]: raw for raw in found if raw is not None}
             # No data at all: the query itself was not understood.
-            if not self._typed:
-                self._offered = False
-            self._typed = False
+            self._offered = self._rung + 1 < len(LADDER)
+            self._rung += 1 if self._offered else 0
         return {}
 
-    async def _asked(self, repository: str, query: str) -> Mapping[str, Any]:
-        owner, _, name = repository.partition("/")
+    async def parents(self, repository: str, numbers: Sequence[int]) -> Mapping[int, tuple[int, JSON]]:
+        """Return the id and the parent of issues, by number; nothing of those GraphQL does not tell of."""
+        found: dict[int, tuple[int, JSON]] = {}
+        for start in range(0, len(numbers) if self._offered else 0, MOST):
+            body = await self._asked(query_for(numbers[start : start + MOST], NESTED), _named(repository))
+            here = _repository(body) or {}
+            for alias, node in here.items():
+                if isinstance(node, Mapping) and alias not in _hidden(body):
+                    found[node["number"]] = (int(node["fullDatabaseId"]), above_of(node["parent"], here))
+        return found
+
+    async def nests(self) -> bool | None:
+        """Say whether this server has sub-issues, None where it does not tell this time."""
+        body = await self._asked('{ __type(name: "Issue") { fields { name } } }', {})
+        if not self._offered:
+            return False
+        data = body.get("data")
+        kind = data.get("__type") if isinstance(data, Mapping) else None
+        fields = kind.get("fields") if isinstance(kind, Mapping) else None
+        if not isinstance(fields, Sequence):
+            return None
+        return any(isinstance(f, Mapping) and f.get("name") == "parent" for f in fields)
+
+    async def _asked(self, query: str, variables: Mapping[str, str]) -> Mapping[str, Any]:
         try:
             response = await self._api.http.request(
                 "POST",
                 self._endpoint(),
                 read=True,
-                json={"query": query, "variables": {"owner": owner, "name": name}},
+                json={"query": query, "variables": variables},
                 ok=NOT_OFFERED,
             )
             body = self._api.single(response)
@@ -95,6 +121,11 @@ class Batch:
         return f"{root.scheme}://{root.netloc}{path}/graphql"
 
 
+def _named(repository: str) -> Mapping[str, str]:
+    owner, _, name = repository.partition("/")
+    return {"owner": owner, "name": name}
+
+
 def _repository(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     data = body.get("data")
     here = data.get("repository") if isinstance(data, Mapping) else None
@@ -103,12 +134,31 @@ def _repository(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return here if isinstance(here, Mapping) else None
 
 
-def _as_rest(node: object) -> Raw | None:
+def _hidden(body: Mapping[str, Any]) -> frozenset[str]:
+    """Return the aliases of issues whose parent was refused to us, which is not the same as none."""
+    paths = (e.get("path") for e in body.get("errors") or () if isinstance(e, Mapping))
+    return frozenset(str(p[1]) for p in paths if isinstance(p, Sequence) and "parent" in p[2:])
+
+
+def above_of(parent: object, here: Mapping[str, Any]) -> JSON:
+    """Return a GraphQL parent as `kin` says it: the issue's id and number, or that it is in another repository."""
+    if not isinstance(parent, Mapping):
+        return None
+    home = str(parent["repository"]["nameWithOwner"])
+    if home.casefold() != str(here.get("nameWithOwner")).casefold():
+        return {"elsewhere": f"{home}#{parent['number']}"}
+    return {"id": str(int(parent["fullDatabaseId"])), "number": parent["number"]}
+
+
+def _as_rest(node: object, here: Mapping[str, Any], is_hidden: bool) -> Raw | None:  # noqa: FBT001 -- one of a zip
     """Return a GraphQL issue as REST would say it, None where it holds less than REST would."""
     try:
-        return _whole(node) if isinstance(node, Mapping) else None
+        raw = _whole(node) if isinstance(node, Mapping) else None
+        if raw is not None and isinstance(node, Mapping) and "parent" in node and not is_hidden:
+            raw["parent"] = above_of(node["parent"], here)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+    return raw
 
 
 def _whole(node: Mapping[str, Any]) -> Raw | None:

@@ -9,6 +9,7 @@ from syncer.connector import Setting
 from syncer.errors import ConnectorError, CredentialsError
 from syncer.model import Problem
 from syncer_github.api import Api
+from syncer_github.kinds import typed
 from syncer_github.place import Facts, Repository
 
 SKEW = 60.0
@@ -25,6 +26,8 @@ async def findings(api: Api, facts: Facts, setting: Setting) -> Sequence[Problem
         if here.issues:
             await facts.labels(here, fresh=True)
             await facts.people(here, fresh=True)
+            if typed(setting.tables):
+                found += _types(setting, await facts.types(here, fresh=True))
     except CredentialsError as error:
         key, fix = ("token", _ADVICE) if api.app is None else ("app_id", None)
         found.append(Problem("error", error.message, key=key, fix=fix))
@@ -71,6 +74,23 @@ async def _way(api: Api) -> list[Problem]:
         return []
     said = f"as GitHub App {await api.app.slug()}, installation {api.app.installation}"
     return [Problem("note", f"{said}: the token ends at {token.ends:%Y-%m-%d %H:%M} UTC, and is renewed before")]
+
+
+def _types(setting: Setting, there: Sequence[str]) -> list[Problem]:
+    """Return what the mapping and the issue types make of each other."""
+    meant = typed(setting.tables)
+    have, known = {name.casefold() for name in there}, {name.casefold() for name in meant}
+    listed = ", ".join(there) or "none"
+    found = []
+    for name in meant:
+        if name.casefold() not in have:
+            what = f'the issue type "{name}" is not there and never written (there are: {listed})'
+            found.append(Problem("warning", what, key="map.fields.kind", fix="Make it in the organisation's settings."))
+    rest = ", ".join(name for name in there if name.casefold() not in known)
+    if rest:
+        what = f"issue types without a word: {rest}; such issues are of the default kind (there are: {listed})"
+        found.append(Problem("warning", what, key="map.fields.kind", fix="Add them under [fields.kind]."))
+    return found
 
 
 def _clock(api: Api, setting: Setting) -> list[Problem]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from syncer.connector import Codec, Names, People, Plain, Word, Worded
+from syncer.connector import Codec, Names, People, Plain, Pointer, Word, Worded
+from syncer.errors import UnwritableError
 from syncer.model import JSON, Account, Delta, Native, Patch, Value, fold
 from syncer.text import (
     canonical,
@@ -21,10 +22,10 @@ BODY_MOST = 65_536 - 1_000
 CUT_NOTE = "\n\n*(cut here: GitHub takes no longer text)*"
 
 
-def codecs(labels: Iterable[str] = ()) -> Mapping[str, Codec]:
-    """Return the codecs by field; *labels* are the repository's own, for their spelling."""
+def codecs(labels: Iterable[str] = (), *, nests: bool = True) -> Mapping[str, Codec]:
+    """Return the codecs by field; *labels* are the repository's own, for their spelling. *nests*: it has sub-issues."""
     spell = _speller(labels)
-    return {
+    found: dict[str, Codec] = {
         "title": Plain(("title",), _read_title, _write_title),
         "body": Plain(("body",), _read_body, _write_body),
         "status": Worded(("state", "state_reason", "labels"), _status_word, _write_status, primary="state"),
@@ -33,6 +34,7 @@ def codecs(labels: Iterable[str] = ()) -> Mapping[str, Codec]:
         "labels": Names(("labels",), _labels, _label_writer(spell), spell),
         "assignees": People(("assignees",), _read_people, _write_people),
     }
+    return {**found, "parent": Pointer(("parent",), _parent, _write_parent)} if nests else found
 
 
 # -- text ------------------------------------------------------------------------------------
@@ -205,6 +207,26 @@ def _write_people(add: frozenset[str], remove: frozenset[str], now: Native) -> P
         remove=frozenset(name for key, name in present.items() if key in gone),
     )
     return {"assignees": delta} if delta else {}
+
+
+# -- hierarchy -------------------------------------------------------------------------------
+
+
+def _parent(native: Native) -> str | None:
+    """Return the parent's id; for one in another repository something that is no record's id, as it is not none."""
+    above = native.get("parent")
+    if not isinstance(above, Mapping):
+        return None
+    return str(above.get("id") or above.get("elsewhere"))
+
+
+def _write_parent(value: str | None, now: Native) -> Patch:
+    above = now.get("parent")
+    if isinstance(above, Mapping) and not above.get("id"):
+        if value is None:
+            return {}
+        raise UnwritableError(f"it stands under {above.get('elsewhere')}, which is not in this repository")
+    return {"parent": None if value is None else {"id": value}}
 
 
 def _strings(value: JSON) -> tuple[str, ...]:

@@ -28,16 +28,21 @@ from syncer.model import (
     Receipt,
     Record,
     Ref,
+    shows,
 )
 from syncer.sdk.tokens import Shelf
 from syncer.text import with_marker
 from syncer_github.api import Api, Raw
+from syncer_github.batch import Batch
 from syncer_github.check import findings
 from syncer_github.codecs import codecs
 from syncer_github.history import edited, worded_labels
 from syncer_github.home import Home
+from syncer_github.kin import SINGLE, Kin
+from syncer_github.kinds import kinds, typed
 from syncer_github.limits import Pace, is_githubs_own
 from syncer_github.lookup import Lookup, number_of
+from syncer_github.moves import Moves
 from syncer_github.place import Facts, Repository
 from syncer_github.records import Me, comment_of, label_names, record_of, when
 from syncer_github.registration import Registration
@@ -68,7 +73,10 @@ class GitHubConnector:
         self._lately: OrderedDict[str, Record] = OrderedDict()
         self._home = Home(self._api, self._facts, self._name)
         self._me = Me("")
-        self._lookup = Lookup(self._api, self._name)
+        self._batch = Batch(self._api, self._name)
+        self._lookup = Lookup(self._api, self._batch, self._name)
+        self._kin = Kin(self._api, self._batch, setting.catalogue, options.repository)
+        self._moves = Moves(self._home, self._kin, self._name)
         self._talk = Talk(self._api, self._home, self._name, self.get)
         self._registration = Registration(self._api, self._home, self._name)
 
@@ -78,12 +86,15 @@ class GitHubConnector:
         self._me, here = await self._home.open()
         labels = await self._facts.labels(here) if here.issues else ()
         people = await self._facts.people(here) if here.issues else ()
+        self._kin.offered = self._paced or await self._facts.nests(self._batch)
+        types = await self._facts.types(here) if typed(self._setting.tables) else ()
         return Place(
             title=here.name,
             url=here.url,
             private=here.private,
             me=Account(self._me.login, self._me.login),
-            codecs=codecs(labels),
+            codecs=codecs(labels, nests=self._kin.offered),
+            words=kinds(self._setting.tables, types, labels),
             at_create=AT_CREATE,
             accounts=[Account(login, login) for login in people],
         )
@@ -118,11 +129,17 @@ class GitHubConnector:
             if stretch.last:
                 read_to = replace(read_to, comments=stretch.read_to)
             yield Page(comments=comments, cursor=str(read_to) if stretch.last else None)
-        async for stretch in changed(self._api, f"{here.path}/issues", read_to.issues, state="all"):
-            records = [self._record(raw) for raw in stretch.things if "pull_request" not in raw]
-            if stretch.last:
-                read_to = replace(read_to, issues=stretch.read_to)
-            yield Page(records, cursor=str(read_to) if stretch.last else None)
+        start, polled = read_to.issues, read_to.issues is not None
+        for _ in range(2):
+            async for stretch in changed(self._api, f"{here.path}/issues", start, state="all"):
+                issues = [raw for raw in stretch.things if "pull_request" not in raw]
+                if stretch.last:
+                    read_to = replace(read_to, issues=stretch.read_to)
+                yield Page([self._record(raw) for raw in await self._kin.placed(here, issues, polled=polled)])
+            if not self._kin.again():
+                break
+        self._kin.keep()
+        yield Page(cursor=str(read_to))
 
     def _record(self, raw: Raw) -> Record:
         record = record_of(raw, self._name, self._me)
@@ -138,26 +155,32 @@ class GitHubConnector:
     async def get(self, addresses: Sequence[Address]) -> Mapping[Ref, Record | Missing]:
         here = await self._opened()
         found = await self._lookup.read(here.path, addresses)
-        return {ref: one if isinstance(one, Missing) else self._record(one) for ref, one in found.items()}
+        raws = [one for one in found.values() if not isinstance(one, Missing)]
+        placed = {raw["id"]: raw for raw in await self._kin.placed(here, raws, SINGLE)}
+        self._kin.keep()
+        return {ref: one if isinstance(one, Missing) else self._record(placed[one["id"]]) for ref, one in found.items()}
 
     async def find(self, draft: Draft, since: datetime) -> Record | None:
         here = await self._opened()
         oldest = since - MARGIN
-        found: Record | None = None
+        found: list[Raw] = []
         # Not asked for by `creator`: under a login renamed meanwhile nothing is listed, as if the create had failed.
         async for page in self._api.pages(
             f"{here.path}/issues", {"state": "all", "sort": "created", "direction": "desc"}
         ):
             for raw in page:
                 if when(raw, "created_at") < oldest:
-                    return found
+                    return await self._found(here, found)
                 if "pull_request" in raw:
                     continue
                 record = self._record(raw)
                 if record.own and record.marker == draft.marker:
                     # A later one is a copy of ours: "duplicate issue" takes the marker along.
-                    found = record
-        return found
+                    found = [raw]
+        return await self._found(here, found)
+
+    async def _found(self, here: Repository, raws: Sequence[Raw]) -> Record | None:
+        return next((self._record(raw) for raw in await self._kin.placed(here, raws)), None)
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -175,12 +198,17 @@ class GitHubConnector:
             response = await self._home.write("POST", "/issues", send)
         except NotFoundError as error:
             raise await self._home.hidden(error) from None
-        return _receipt(self._record(self._api.single(response)))
+        # What is just made stands under nothing.
+        raw = self._api.single(response)
+        self._kin.learn(raw)
+        return _receipt(self._record({"parent": None, **raw}))
 
     def steps(self, patch: Patch) -> Sequence[Patch]:
         return steps(patch)
 
     async def update(self, address: Address, patch: Patch, now: Native) -> Receipt:
+        if "parent" in patch:
+            return await self._move(address, patch["parent"], now)
         request = request_for(patch)
         issue = f"/issues/{number_of(address)}"
         try:
@@ -196,11 +224,24 @@ class GitHubConnector:
         """Return the receipt for what GitHub answered, asking again only where it said too little."""
         body = _json(response)
         if request.answers == "issue" and isinstance(body, dict) and "number" in body:
-            record = self._record(body)
-            return _receipt(record)
+            # No such write moves an issue, and not every answer names the parent.
+            return _receipt(self._record({**body, "parent": now.get("parent")}))
         lately = self._lately.get(address.ref.id)
         if request.answers == "labels" and isinstance(body, list) and lately is not None:
             return _receipt(replace(lately, fields={**now, "labels": label_names(body)}))
+        return await self._reread(address)
+
+    async def _move(self, address: Address, want: JSON | Delta, now: Native) -> Receipt:
+        """Put the issue under another one. The answer is about the parent, so that the child is read."""
+        if want is not None:
+            await self._turn()
+        try:
+            await self._moves.put(address, want if isinstance(want, Mapping) else None, now.get("parent"))
+        except RejectedError:
+            receipt = await self._reread(address)
+            if receipt.record is not None and shows(receipt.record.fields.get("parent"), want):
+                return receipt
+            raise
         return await self._reread(address)
 
     async def _reread(self, address: Address) -> Receipt:

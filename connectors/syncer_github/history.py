@@ -18,6 +18,8 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "issue_type_added": ("kind",),
     "issue_type_changed": ("kind",),
     "issue_type_removed": ("kind",),
+    "parent_issue_added": ("parent",),
+    "parent_issue_removed": ("parent",),
 }
 _LABELLED = frozenset({"labeled", "unlabeled"})
 _OTHER_WORDS = frozenset({"state", "reason", "type", "field"})

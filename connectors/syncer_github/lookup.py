@@ -29,10 +29,10 @@ def number_of(address: Address) -> int:
 class Lookup:
     """Direct reads under one token."""
 
-    def __init__(self, api: Api, connection: str) -> None:
+    def __init__(self, api: Api, batch: Batch, connection: str) -> None:
         self._api = api
         self._connection = connection
-        self._batch = Batch(api, connection)
+        self._batch = batch
 
     async def read(self, repository: str, addresses: Sequence[Address]) -> dict[Ref, Raw | Missing]:
         """Return an issue's JSON, or where it went, for every address."""

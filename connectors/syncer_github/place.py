@@ -10,7 +10,8 @@ from urllib.parse import quote
 from syncer.connector import Catalogue
 from syncer.errors import CredentialsError, NotFoundError, ProtocolError
 from syncer.model import JSON
-from syncer_github.api import Api, Raw
+from syncer_github.api import NOT_OFFERED, Api, Raw
+from syncer_github.batch import Batch
 from syncer_github.records import Me
 
 HIDDEN = frozenset({404})
@@ -117,6 +118,27 @@ class Facts:
     async def people(self, repository: Repository, *, fresh: bool = False) -> Sequence[str]:
         """Return the logins of those who can be assigned to issues."""
         return await self._names("people", f"{repository.path}/assignees", "login", fresh=fresh)
+
+    async def types(self, repository: Repository, *, fresh: bool = False) -> Sequence[str]:
+        """Return the names of the issue types that are in use; none where the owner is no organisation."""
+        known: JSON = None if fresh else self._catalogue.get("types")
+        if isinstance(known, Sequence) and not isinstance(known, str):
+            return [str(one) for one in known]
+        response = await self._api.read(f"{repository.path}/issue-types", ok=NOT_OFFERED)
+        raws = [] if response.status_code in NOT_OFFERED else self._api.listed(response)
+        names = [str(raw["name"]) for raw in raws if "name" in raw and raw.get("is_enabled") is not False]
+        self._catalogue.put("types", names)
+        return names
+
+    async def nests(self, batch: Batch) -> bool:
+        """Say whether the server has sub-issues: of Enterprise Server not every version has."""
+        known = self._catalogue.get("nests")
+        if isinstance(known, bool):
+            return known
+        nests = await batch.nests()
+        if nests is not None:
+            self._catalogue.put("nests", nests)
+        return nests is True
 
     async def _names(self, what: str, path: str, member: str, *, fresh: bool) -> Sequence[str]:
         known: JSON = None if fresh else self._catalogue.get(what)

@@ -18,7 +18,11 @@ REACH: Final[Mapping[str, Reach]] = {
     "comments": Reach("issue comments", "yes", "all are as public as the issue"),
     "due": Reach(why="an issue has none; not yet (Projects date)"),
     "estimate": Reach(why="an issue has none; not yet (Projects number)"),
-    "parent": Reach(why="not yet (sub-issues)"),
+    "parent": Reach(
+        "the issue it is a sub-issue of",
+        "sub-issue of that one",
+        "in the same repository; a move shows by webhook or with a complete listing",
+    ),
     "stage": Reach(why="no field of its own"),
     "rank": Reach(why="not yet (order in a project)"),
     "milestone": Reach(why="not yet (milestones)"),

@@ -56,7 +56,7 @@ def record_of(raw: Raw, connection: str, me: Me) -> Record:
 
 
 def native_of(raw: Raw) -> Native:
-    """Return the native fields the codecs read, the same for every way an issue is read."""
+    """Return the native fields the codecs read, the same for every way an issue is read. `parent` is `kin`'s."""
     kind = raw.get("type")
     fields: dict[str, JSON] = {
         "title": raw["title"],
@@ -66,6 +66,7 @@ def native_of(raw: Raw) -> Native:
         "labels": label_names(raw.get("labels") or ()),
         "assignees": sorted(filter(None, (_login(a) for a in raw.get("assignees") or ()))),
         "type": kind.get("name") if isinstance(kind, dict) else None,
+        "parent": raw.get("parent"),
     }
     return fields
 

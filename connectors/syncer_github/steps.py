@@ -27,12 +27,14 @@ def steps(patch: Patch) -> Sequence[Patch]:
     """Return *patch* as writes of one request each.
 
     A `state_reason` without a `state` is a closed issue to be closed for another reason: GitHub
-    only listens to a reason when the state changes, so it is opened first.
+    only listens to a reason when the state changes, so it is opened first. A `parent` is a step of its own, and
+    of more than one request where somebody interferes.
     """
     return [
         *_edits(patch),
         *_deltas("labels", patch.get("labels")),
         *_deltas("assignees", patch.get("assignees")),
+        *([{"parent": patch["parent"]}] if "parent" in patch else []),
     ]
 
 

@@ -19,5 +19,6 @@ class TestGitHub(Conformance):
     @pytest.fixture
     def subject(self) -> SandboxSubject:
         clock = Clock()
-        samples = Samples(words={"status": STATUSES}, signs_time=False)
-        return SandboxSubject(GitHub(), GitHubSandbox(clock=clock), clock, samples)
+        words = {"status": STATUSES, "kind": [{"type": "Bug"}, {"type": "Epic"}]}
+        sandbox = GitHubSandbox(clock=clock, types=["Bug", "Epic"])
+        return SandboxSubject(GitHub(), sandbox, clock, Samples(words=words, signs_time=False))

@@ -63,7 +63,7 @@ async def test_a_webhook_is_registered_for_signed_json_over_checked_tls() -> Non
     async with desk() as d:
         await at(d.connector).add_hook(EAR, SECRET)
 
-        [asked] = [c for c in d.sandbox.wire.calls if c.method == "POST"]
+        [asked] = [c for c in d.sandbox.wire.writes() if c.method == "POST"]
         assert asked.json()["config"] == {"url": EAR, "content_type": "json", "insecure_ssl": "0", "secret": SECRET}
 
 

@@ -12,7 +12,7 @@ import pytest
 from syncer.errors import CredentialsError, ProtocolError, RateLimitedError, StaleError
 from syncer.model import Missing, Record, State
 from syncer.sdk.sandbox import Fault, Message, Receive, Scope, Send
-from syncer_github.batch import query_for
+from syncer_github.batch import ISSUE, NESTED, PARENT, query_for
 from syncer_github.sandbox import GitHubSandbox
 from tests.contract.github_bench import START, Bench, Clock, Desk, Instead, Meddler, Memory, address, desk
 from tests.contract.openapi import contracts
@@ -36,7 +36,7 @@ async def test_the_place_says_who_we_are_and_what_strangers_see() -> None:
     assert place.me.id == "syncer-bot"
     assert not place.private
     assert {a.id for a in place.accounts} >= {"jane-doe", "omarh", "mia-chen"}
-    assert set(place.codecs) == {"title", "body", "status", "kind", "priority", "labels", "assignees"}
+    assert set(place.codecs) == {"title", "body", "status", "kind", "priority", "labels", "assignees", "parent"}
 
 
 async def test_a_private_repository_is_said_to_be_private() -> None:
@@ -167,6 +167,7 @@ async def test_a_record_is_told_in_githubs_words() -> None:
         "labels": ["bug", "zeta"],
         "assignees": ["jane-doe", "omarh"],
         "type": "Bug",
+        "parent": None,
     }
     assert (record.key, record.url) == ("#2", "https://github.com/acme/web/issues/2")
     assert record.author is not None
@@ -357,7 +358,9 @@ def test_the_batch_query_is_valid_graphql_of_github() -> None:
         pytest.skip("no published contracts here (SYNCER_CONTRACTS)")
     schema = _github_schema(folder)
 
-    assert graphql.validate(schema, graphql.parse(query_for([7, 12], typed=False))) == []
+    # The published schema is from before issue types.
+    for fragment in (ISSUE, ISSUE + PARENT, NESTED):
+        assert graphql.validate(schema, graphql.parse(query_for([7, 12], fragment))) == []
 
 
 def _github_schema(folder: Any) -> graphql.GraphQLSchema:

@@ -34,6 +34,7 @@ def test_what_is_optional_may_be_absent() -> None:
         "labels": [],
         "assignees": [],
         "type": None,
+        "parent": None,
     }
 
 

@@ -37,6 +37,8 @@ class GitHubSandbox:
     *admin*: whether the sync's account administers the repository, and so its webhooks. `post` delivers
     what they hear: whatever happens, whoever does it; with no webhook there is no delivery. *hourly*: how
     many requests, and how many points, an hour has. *as_app*: the sync is let in as a GitHub App only: `apps`.
+    *nests*: whether the server has sub-issues, as not every Enterprise Server does; *says_parents*: whether an
+    issue names its parent over REST.
     """
 
     def __init__(
@@ -51,9 +53,12 @@ class GitHubSandbox:
         admin: bool = True,
         hourly: int = HOURLY,
         as_app: bool = False,
+        nests: bool = True,
+        says_parents: bool = True,
     ) -> None:
         self.world = World(clock or _now, repository, private=private, push=push, admin=admin)
         self.world.types = tuple(types)
+        self.world.nests, self.world.says_parents = nests, says_parents
         self.people: Mapping[str, str] = self.world.people
         self.apps = Apps(self.world) if as_app else None
         self.desk = Desk(self.world, TOKEN, hourly, self.apps)
@@ -109,10 +114,25 @@ class GitHubSandbox:
                     world.set_assignees(issue, [world.people[short] for short in value], by)
                 case "kind":
                     world.set_type(issue, value, by)
+                case "parent" if world.nests:
+                    self._put(issue, value, by)
                 case _ if value is None:
                     continue
                 case _:
                     raise TypeError(f"GitHub issues have no {name}")
+
+    def _put(self, issue: Issue, above: str | None, by: str) -> None:
+        if above is None:
+            self.world.take_out(issue, by)
+        elif issue.above is not self._at(above):
+            self.world.put_under(self._at(above), issue, by, replace=True)
+
+    def adopt(self, key: str, title: str) -> None:
+        """Put the issue under a new one in the neighbour "elsewhere"."""
+        with self.world.lock:
+            world = self.world
+            above = world.new_issue(world.elsewhere, title, None, world.people["jane"])
+            world.put_under(above, self._at(key), world.people["jane"], replace=True)
 
     def _set_status(self, issue: Issue, status: str, by: str) -> None:
         if status == "open":
@@ -254,7 +274,7 @@ class GitHubSandbox:
                 "assignees": sorted(short.get(a, a) for a in issue.assignees),
                 "due": None,
                 "estimate": None,
-                "parent": None,
+                "parent": self._above(issue),
                 "comments": [
                     {"id": str(r.id), "author": short.get(r.author, r.author), "body": r.body}
                     for r in repo.remarks_on(issue.number)
@@ -262,6 +282,12 @@ class GitHubSandbox:
                 "by": short.get(issue.author, issue.author),
                 "url": f"{SITE}/{repo.full_name}/issues/{issue.number}",
             }
+
+    def _above(self, issue: Issue) -> str | None:
+        if issue.above is None:
+            return None
+        home = self.world.home(issue.above)
+        return f"#{issue.above.number}" if home is self.world.repo else f"{home.full_name}#{issue.above.number}"
 
     def _at(self, key: str) -> Issue:
         issue = self.world.repo.issues[int(key.removeprefix("#"))]

@@ -57,6 +57,8 @@ class Herald:
 def told(views: Views, one: Happening) -> Json:
     """Return the body of a delivery: a snapshot of now."""
     said: Json = {"action": one.action}
+    if one.event == "sub_issues":
+        return {**said, **_linked(views, one), **_where(views, one.repo, one.by)}
     if one.issue is not None:
         said["issue"] = views.issue(one.repo, one.issue)
     if one.remark is not None:
@@ -71,6 +73,21 @@ def told(views: Views, one: Happening) -> Json:
     if changes:
         said["changes"] = changes
     return {**said, **_where(views, one.repo, one.by)}
+
+
+def _linked(views: Views, one: Happening) -> Json:
+    """Return both ends of a link; of the other one's repository, too, as that may be another."""
+    if one.issue is None or one.other is None:
+        raise TypeError("a link has two ends")
+    mine, theirs = ("parent", "sub") if one.action.startswith("sub_issue") else ("sub", "parent")
+    repo, issue = one.other
+    return {
+        f"{theirs}_issue_id": issue.id,
+        f"{theirs}_issue": views.issue(repo, issue),
+        f"{theirs}_issue_repo": views.repository(repo),
+        f"{mine}_issue_id": one.issue.id,
+        f"{mine}_issue": views.issue(one.repo, one.issue),
+    }
 
 
 def _changes(views: Views, one: Happening) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from syncer_github.sandbox.desk import Desk, one_of, paged, said, since_of
 from syncer_github.sandbox.graph import answered
 from syncer_github.sandbox.herald import Herald
 from syncer_github.sandbox.hook_rest import HookRest
+from syncer_github.sandbox.kin_rest import KinRest
 from syncer_github.sandbox.refusals import (
     Refusal,
     body_of,
@@ -44,6 +45,7 @@ class Rest:
         self.world = world
         self.desk = desk
         self._hooks = HookRest(world, desk, herald, self._repo)
+        self._nesting = KinRest(world, desk, self._issue)
         self._sorted: dict[tuple[int, int, str, str], list[Issue]] = {}
 
     def app(self) -> Starlette:
@@ -87,6 +89,7 @@ class Rest:
             ("DELETE", issue + "/assignees", self.unassign),
             ("GET", issue + "/events", self.events),
             ("GET", issue + "/timeline", self.timeline),
+            *self._nesting.paths(),
             *self._hooks.paths(),
         ]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from syncer_github.sandbox import kin
 from syncer_github.sandbox.things import Event, Happening, Issue, Label, Remark, Repo
 
 BOT = "syncer-bot"
@@ -62,7 +63,8 @@ class World:
     """Everything behind the API, under one lock.
 
     *tell* hears of what happens to repositories that have webhooks. *admin*: whether the sync's account
-    may see and change them.
+    may see and change them. `nests`: whether the server has sub-issues; `says_parents`: whether an issue's
+    JSON names the one it stands under. `races`: how many sub-issues to come are added at the moment of another.
     """
 
     def __init__(
@@ -79,6 +81,9 @@ class World:
         self.push = push
         self.admin = admin and push
         self.hookable = set(HOOKABLE)
+        self.nests = True
+        self.says_parents = True
+        self.races = 0
         self.tell: Callable[[Happening], None] = _nobody
         self.types: tuple[str, ...] = ()
         self.people: dict[str, str] = dict(PEOPLE)
@@ -286,6 +291,31 @@ class World:
         self.unassign(issue, [a for a in issue.assignees if a.casefold() not in keep], by)
         self.assign(issue, wanted, by)
 
+    # -- sub-issues --------------------------------------------------------------------------
+
+    def put_under(self, above: Issue, issue: Issue, by: str, *, replace: bool) -> None:
+        """Make a sub-issue; both stamps stand still. Raises ValueError with what GitHub says of it."""
+        kin.allow(above, issue, replace=replace)
+        self.take_out(issue, by)
+        issue.above = above
+        above.below.append(issue)
+        self._link(above, issue, "added", by)
+
+    def take_out(self, issue: Issue, by: str) -> None:
+        above = issue.above
+        if above is not None:
+            kin.part_from_above(issue)
+            self._link(above, issue, "removed", by)
+
+    def _link(self, above: Issue, issue: Issue, what: str, by: str) -> None:
+        """Each end has an event of its own, and tells the webhooks of its own repository."""
+        for mine, role, other in ((above, "sub_issue", issue), (issue, "parent_issue", above)):
+            action = f"{role}_{what}"
+            mine.events.append(Event(self.next_id(), action, by, self.now(), {}))
+            about = {"issue": mine, "other": (self.home(other), other)}
+            self._tell(self.home(mine), "sub_issues", action, by, **about)
+        self.version += 1
+
     # -- comments ----------------------------------------------------------------------------
 
     def remark(self, repo: Repo, issue: Issue, body: str, by: str) -> Remark:
@@ -335,6 +365,7 @@ class World:
     def delete(self, repo: Repo, issue: Issue, by: str) -> None:
         issue.deleted = True
         self.silence(repo, issue)
+        kin.part(issue)
         self.version += 1
         self._tell_of(issue, "deleted", by)
 
@@ -342,6 +373,7 @@ class World:
         """Make a discussion of an issue. What the API answers then is not documented: 404 or 410."""
         issue.converted = status
         self.silence(repo, issue)
+        kin.part(issue)
         self.version += 1
 
     def transfer(self, repo: Repo, issue: Issue, to: Repo, by: str = "jane-doe") -> Issue:
@@ -359,6 +391,7 @@ class World:
             repo.drop_remark(remark)
             remark.number = copy.number
             to.add_remark(remark)
+        kin.inherit(issue, copy)
         issue.moved = (to.id, copy.number)
         self.touch(copy)
         self._tell_of(issue, "transferred", by, other=(to, copy))

@@ -43,7 +43,7 @@ class Issue:
     """`labels` holds label ids, so that a renamed label is renamed everywhere.
 
     `locked`: why. `converted`: to a discussion, and the status with which the API answers since.
-    `moved`: the repository and number it was transferred to.
+    `moved`: the repository and number it was transferred to. `above`: its parent; `below`: its sub-issues.
     """
 
     id: int
@@ -66,6 +66,8 @@ class Issue:
     converted: int | None = None
     moved: tuple[int, int] | None = None
     events: list[Event] = field(default_factory=list)
+    above: Issue | None = field(default=None, repr=False, compare=False)
+    below: list[Issue] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def here(self) -> bool:
@@ -127,7 +129,7 @@ class Repo:
 @dataclass(frozen=True, slots=True)
 class Happening:
     """What GitHub tells webhooks of. `by`: whose doing it is. `before`: old values by member.
-    `other`: the issue at the other end of a transfer."""
+    `other`: the issue at the other end of a transfer, or of a link; then `issue` is the one that is told."""
 
     event: str
     action: str

@@ -76,6 +76,11 @@ def node_id(what: str, number: int) -> str:
     return base64.b64encode(f"{what}:{number}".encode()).decode()
 
 
+def _summary(issue: Issue) -> Json:
+    total, done = len(issue.below), sum(one.state == "closed" for one in issue.below)
+    return {"total": total, "completed": done, "percent_completed": 100 * done // total if total else 0}
+
+
 class Views:
     """The JSON under one root URL, as the asker reached us."""
 
@@ -221,7 +226,7 @@ class Views:
             "closed_by": self.user(issue.closed_by) if issue.closed_by else None,
             "author_association": "MEMBER",
             "active_lock_reason": issue.locked,
-            "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
+            "sub_issues_summary": _summary(issue),
             "issue_dependencies_summary": dict.fromkeys(
                 ("blocked_by", "total_blocked_by", "blocking", "total_blocking"), 0
             ),
@@ -229,9 +234,17 @@ class Views:
             "reactions": self._reactions(url),
             "performed_via_github_app": None,
             "state_reason": issue.reason,
+            **self._above(issue),
             **self._type(issue),
             **self._pull(repo, issue),
         }
+
+    def _above(self, issue: Issue) -> Json:
+        """Return the member only sub-issues have; not for a parent the sync's account cannot see."""
+        home = None if issue.above is None else self.world.home(issue.above)
+        if issue.above is None or home is None or not home.visible or not self.world.says_parents:
+            return {}
+        return {"parent_issue_url": f"{self.root}/repos/{home.full_name}/issues/{issue.above.number}"}
 
     def _type(self, issue: Issue) -> Json:
         if not self.world.types:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,20 +25,23 @@ SHARES = {"edit": 80, "talk": 16, "turnover": 4}
 
 @dataclass(slots=True)
 class Crew:
-    """`said`: what people made of a field, newest last, as (tracker, meaning). `lost`: what they could not find again.
+    """`said`: what people made of a field, newest last, as (tracker, meaning). `compared(tracker, key, field)`: has the
+    daemon compared that field of that copy with the others yet? Until then nobody edits a copy that it made: what such
+    an edit is worth is another story (DESIGN §4, rule 11).
 
     Each deed is done under its tracker's lock, as a person's click is: between the look and the edit nothing moves.
     """
 
     staff: Staff
+    compared: Callable[[str, str, str], bool]
     said: dict[tuple[str, str], list[tuple[str, Value]]] = field(default_factory=dict)
     deeds: int = 0
     doubles: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, boxes: Mapping[str, Sandbox], seed: int) -> Crew:
+    def of(cls, boxes: Mapping[str, Sandbox], seed: int, compared: Callable[[str, str, str], bool]) -> Crew:
         _let_all_transitions_be(boxes["jira"])
-        return cls(Staff(boxes, Clock(), random.Random(seed), Ledger()))  # noqa: S311 -- people, not secrets
+        return cls(Staff(boxes, Clock(), random.Random(seed), Ledger()), compared)  # noqa: S311 -- people, not secrets
 
     @property
     def things(self) -> Mapping[str, Thing]:
@@ -66,7 +69,7 @@ class Crew:
         name = rng.choice((*SIMPLE[at], "body", "body", "labels"))
         if not _busy(thing):
             at = _home(thing, name)
-        if thing.on(at) is None:
+        if thing.on(at) is None or not (at == thing.home or self.compared(at, thing.keys[at], name)):
             return
         box, key = self.staff.boxes[at], thing.keys[at]
         with _held(box):
@@ -164,7 +167,7 @@ def _home(thing: Thing, name: str) -> str:
 def _held(box: Any) -> contextlib.AbstractContextManager[Any]:
     """Return the lock of a sandbox, by whatever name it has there."""
     world = next(getattr(box, n) for n in ("site", "world", "space") if hasattr(box, n))
-    return world.lock  # type: ignore[no-any-return]
+    return world.lock  # type: ignore[no-any-return]  # the sandboxes are Any here
 
 
 def _let_all_transitions_be(jira: Any) -> None:

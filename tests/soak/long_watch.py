@@ -7,10 +7,11 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,12 +151,12 @@ class LongWatch:
         """People stop. After two polls all is in step: nothing is written any more, and everything is everywhere."""
         for box in self.office.boxes.values():
             box.post.idle()
-        self._polls(2)
+        self._runs(2, "schedule")
         self._look()
         self.wrong += self.crew.wrong()
         self.office.forget()
         trail, used = self._rows("audit"), self.gauges.samples[-1].used
-        self._polls(3)
+        self._runs(3, "schedule")
         wrote = {n: w for n, w in self.office.writes().items() if w}
         if wrote:
             self.wrong.append(f"in step, and yet it wrote {wrote}")
@@ -168,16 +169,20 @@ class LongWatch:
         if self._rows("leads"):
             self.wrong.append(f"{self._rows('leads')} leads are never followed")
 
-    def _polls(self, number: int) -> None:
-        """Wait until so many polls, begun from now on, have ended."""
-        asked = len(self.duty.told("run.started", trigger="schedule"))
-        self.duty.wait("run.started", times=asked + number, trigger="schedule")
-        run = self.duty.told("run.started", trigger="schedule")[asked + number - 1]["run"]
+    def _runs(self, number: int, trigger: str) -> None:
+        """Wait until so many runs, begun from now on, have ended."""
+        before = len(self.duty.told("run.started", trigger=trigger))
+        self.duty.wait("run.started", times=before + number, trigger=trigger, within=90.0)
+        run = self.duty.told("run.started", trigger=trigger)[before + number - 1]["run"]
         self.duty.wait("run.finished", run=run)
 
     def _audited(self) -> None:
         """Have everything compared. What people put away is known to be away, and no drift."""
         found = self.office.run("audit", "--json").doc
+        if any(not a["known"] for a in found["away"]):
+            # Jira says nothing of what is archived, and lists it no more: the daily sweep finds it.
+            self._runs(1, "sweep")
+            found = self.office.run("audit", "--json").doc
         gone = [t for t in self.crew.things.values() if t.away.keys() >= t.keys.keys()]
         strays = [s for s in found["strays"] if s["kind"] != "missing" or not gone]
         news = [a for a in found["away"] if not a["known"]]
@@ -201,7 +206,7 @@ class LongWatch:
         """Yield what grew: *memory* in MB is what it may grow by, *slack* so many handles, threads and tasks."""
         rest = settled(self.gauges.samples)
         for name, most in {"rss": memory, "handles": slack, "threads": slack, "tasks": slack}.items():
-            grown = growth(rest, lambda s, name=name: getattr(s, name))  # type: ignore[misc]
+            grown = growth(rest, lambda s, name=name: getattr(s, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             if grown > most:
                 yield f"{name} grew by {grown:.1f}: {[round(getattr(s, name)) for s in rest[:: len(rest) // 20 or 1]]}"
         for name, kept in KEPT.items():
@@ -213,7 +218,8 @@ class LongWatch:
 
     def figures(self) -> str:
         rest = settled(self.gauges.samples)
-        facts = {**self._lived(), **_used(rest), "not read": self.gauges.failures or "never"}
+        rss = [round(s.rss) for s in self.gauges.samples[:: len(self.gauges.samples) // 30 or 1]]
+        facts = {**self._lived(), **_used(rest), "rss over time": rss, "not read": self.gauges.failures or "never"}
         return "\n".join(f"{name:>20}  {value}" for name, value in facts.items())
 
     def _lived(self) -> dict[str, object]:
@@ -224,6 +230,7 @@ class LongWatch:
             "stands for": f"{polls * 2 / 60:.1f} hours: {polls} polls in {span:.0f} s",
             "runs": dict(Counter(e["trigger"] for e in told("run.started"))),
             "outcomes": dict(Counter(e["outcome"] for e in told("run.finished"))),
+            "seconds of a run": _spread([float(e["seconds"]) for e in told("run.finished")]),
             "audits": len(told("audit.finished")),
             "people": self.crew.counted(),
             "weather": self.gale.told(),
@@ -237,8 +244,13 @@ class LongWatch:
         }
 
 
+def _spread(took: Sequence[float]) -> str:
+    inorder = sorted(took)
+    return f"p50 {inorder[len(inorder) // 2]:.1f}, p95 {inorder[int(len(inorder) * 0.95)]:.1f}, max {inorder[-1]:.1f}"
+
+
 def _used(rest: Sequence[Sample]) -> dict[str, object]:
-    figures = {"rss": "MB", "handles": "", "threads": "", "tasks": "", "used": "kB of the database", "wal": "kB"}
+    figures = {"rss": "MB", "handles": "", "threads": "", "tasks": "", "used": "kB in the database", "wal": "kB"}
     rows = {f"rows of {t}": f"{_most(rest, t)} at most, {rest[-1].rows[t]} at last" for t in rest[0].rows}
     oldest = {f"oldest {n}": f"{max(s.oldest[n] for s in rest):.1f} s (kept {k:.0f} s)" for n, k in KEPT.items()}
     return {**{name: _span(rest, name, unit) for name, unit in figures.items()}, **rows, **oldest}
@@ -259,7 +271,7 @@ def _span(samples: Sequence[Sample], name: str, unit: str) -> str:
 def watch(folder: Path, length: Length, seed: int) -> Iterator[LongWatch]:
     """Start a daemon on three trackers with a backlog that is in step."""
     with opened(folder, _boxes()) as office:
-        crew = Crew.of(office.boxes, seed)
+        crew = Crew.of(office.boxes, seed, _compared(office.database))
         for _ in range(length.items):
             crew.file()
         office.configure(every=f'"{EVERY * 1000:.0f}ms"', limits=MANY)
@@ -275,6 +287,16 @@ def watch(folder: Path, length: Length, seed: int) -> Iterator[LongWatch]:
             gale = Gale(office.boxes, random.Random(seed + 1))  # noqa: S311 -- weather, not secrets
             with gauges.reading():
                 yield LongWatch(length, office, duty, gauges, crew, gale)
+
+
+def _compared(database: Path) -> Callable[[str, str, str], bool]:
+    def compared(at: str, key: str, name: str) -> bool:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20.0)) as base:
+            query = "SELECT base FROM copies WHERE connection = ? AND key = ? AND link != ''"
+            row = base.execute(query, (at, key)).fetchone()
+        return row is not None and f'"{name}":' in row[0]
+
+    return compared
 
 
 def _boxes() -> dict[str, Sandbox]:

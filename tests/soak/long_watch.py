@@ -203,9 +203,14 @@ class LongWatch:
     # -- what it used up ---------------------------------------------------------------------------
 
     def used(self, *, memory: float, slack: float = 1.0) -> Iterator[str]:
-        """Yield what grew: *memory* in MB is what it may grow by, *slack* so many handles, threads and tasks."""
+        """Yield what grew: by more than *memory* in MB, by more than *slack* handles, threads or tasks.
+
+        The audit trail is kept for good, and the daily audit works on a copy of the database in memory: by as much as
+        the one grows, the other may.
+        """
         rest = settled(self.gauges.samples)
-        for name, most in {"rss": memory, "handles": slack, "threads": slack, "tasks": slack}.items():
+        trail = max(0.0, growth(rest, lambda s: s.used)) / 1e3
+        for name, most in {"rss": memory + trail, "handles": slack, "threads": slack, "tasks": slack}.items():
             grown = growth(rest, lambda s, name=name: getattr(s, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             if grown > most:
                 yield f"{name} grew by {grown:.1f}: {[round(getattr(s, name)) for s in rest[:: len(rest) // 20 or 1]]}"

@@ -14,29 +14,25 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from pydantic import SecretStr
 
-from syncer import plugins, status, upkeep
+from syncer import status, upkeep
 from syncer.config import Config, Keep, Log, load
-from syncer.connector import Listens
-from syncer.daemon.alerts import Alerts, is_address
 from syncer.daemon.clock import Clock
 from syncer.daemon.desk import Desk, Kind
 from syncer.daemon.notify import notify, watchdog
-from syncer.daemon.timetable import zone_of
+from syncer.daemon.setup import Setup, prepare
 from syncer.daemon.vigil import BEAT, Vigil
 from syncer.daemon.worker import Worker, halting
 from syncer.errors import ConfigError, StoreError, SyncerError
 from syncer.log import redact
-from syncer.opening import Wiring
 from syncer.report import when
 from syncer.store import Store, leads, pulse
 from syncer.store.lease import lease
 from syncer.web.app import app
-from syncer.web.house import Health, House, Post
+from syncer.web.house import Health, House
 from syncer.web.metrics import Metrics
 from syncer.web.server import Server
-from syncer.wiring import open_store, wire
+from syncer.wiring import open_store
 
 log = structlog.get_logger()
 
@@ -51,16 +47,6 @@ ALERTS_EVERY = 30.0
 TENDED_EVERY = 86_400.0
 TENDED_SOONEST = 1.0
 KINDS: Final[Mapping[str, Kind]] = {"webhook": "leads", "poll": "poll"}
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """A config that was checked and made ready: every secret is there, every sync is wired."""
-
-    config: Config
-    wirings: Mapping[str, Wiring]
-    posts: Mapping[str, Post]
-    alerts: Alerts
 
 
 @dataclass(slots=True)
@@ -82,6 +68,7 @@ class Service:
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     _stops: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     _draining: bool = False
+    _listening: str = ""
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _chores: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -201,7 +188,7 @@ class Service:
             notify("RELOADING=1")
             try:
                 setup = await asyncio.to_thread(prepare, self.file, self.store)
-                fixed = _fixed(self.setup.config, setup.config)
+                fixed = self._fixed(setup.config)
                 if self._draining:
                     return
                 self._take_up(setup)
@@ -217,10 +204,17 @@ class Service:
             self.metrics.reloaded(ok=True)
             log.info("config.reloaded", syncs=sorted(setup.config.syncs), restart_for=fixed)
 
+    def _fixed(self, new: Config) -> list[str]:
+        """Return the keys that say otherwise than we do until a restart. Raises `ConfigError` for another database."""
+        ours = self.setup.config.store
+        if (ours.url, ours.key) != (new.store.url, new.store.key):
+            raise ConfigError("another database needs a restart.", file=str(new.file), key="store.url")
+        return ["daemon.listen"] if self._listening != new.daemon.listen else []
+
     # -- the web's side --------------------------------------------------------------------------
 
     def _open_doors(self, loop: asyncio.AbstractEventLoop) -> None:
-        listen = self.setup.config.daemon.listen
+        self._listening = listen = self.setup.config.daemon.listen
         if listen == "off":
             return
 
@@ -299,9 +293,14 @@ class Service:
     async def _tidy(self) -> None:
         config = self.setup.config
         try:
-            await asyncio.to_thread(upkeep.tend, self.store, config.store.keep, list(config.syncs), datetime.now(UTC))
+            await asyncio.to_thread(
+                upkeep.tend, self.store, config.store.keep, list(config.syncs), datetime.now(UTC), self._is_draining
+            )
         except SyncerError as error:
             log.error("database.untended", reason=redact(str(error)))  # noqa: TRY400 -- it says what to do
+
+    def _is_draining(self) -> bool:
+        return self._draining
 
     def _tell(self, state: str) -> None:
         doc = {"pid": os.getpid(), "started": when(datetime.now(UTC)), "version": _version(), "state": state}
@@ -312,63 +311,11 @@ class Service:
             pulse.say(tx, "", "daemon", doc, datetime.now(UTC))
 
 
-def prepare(file: Path, store: Store) -> Setup:
-    """Read and check a config, its secrets and its syncs. Raises `ConfigError`; nothing is asked of a network."""
-    config = load(file, secrets=True)
-    zone_of(config.daemon.timezone)
-    if not config.syncs:
-        raise ConfigError("there is no sync to run.", file=str(file), key="syncs", fix="Add a [syncs.<name>] table.")
-    return Setup(
-        config=config,
-        wirings={name: wire(config, sync) for name, sync in config.syncs.items()},
-        posts=_posts(config),
-        alerts=Alerts(
-            store,
-            lambda: datetime.now(UTC),
-            url=_address(config, config.daemon.alerts.url) if config.daemon.alerts.url is not None else None,
-            repeat=config.daemon.alerts.repeat,
-        ),
-    )
-
-
-def _address(config: Config, reference: str) -> SecretStr:
-    """Return where alerts go. Raises `ConfigError`, without the address: it is a secret."""
-    url = config.secret(reference, "daemon", "alerts", "url")
-    if not is_address(url.get_secret_value()):
-        raise ConfigError(
-            "what this refers to is no address to send messages to.",
-            file=str(config.file),
-            key="daemon.alerts.url",
-            fix="Have it refer to one that begins with https://.",
-        )
-    return url
-
-
 def tended_every(keep: Keep) -> float:
     """Return the seconds between two looks for what is too old: a tenth of the shortest time anything is kept, so that
     nothing outlives it by much; a day at most."""
     shortest = min(keep.runs, keep.deliveries, TENDED_EVERY * 10 if keep.audit is None else keep.audit)
     return max(TENDED_SOONEST, min(TENDED_EVERY, shortest / 10))
-
-
-def _posts(config: Config) -> dict[str, Post]:
-    """Return what the webhooks of each connection need; those without a secret have none."""
-    posts: dict[str, Post] = {}
-    for name, connection in config.connections.items():
-        plugin = plugins.plugin(connection.connector)
-        if not isinstance(plugin, Listens) or not connection.hook_secrets:
-            continue
-        syncs = tuple(s.name for s in config.syncs.values() if name in s.connections)
-        secrets = tuple(s.get_secret_value() for s in connection.hook_secrets)
-        posts[name] = Post(plugin, connection.options, secrets, syncs)
-    return posts
-
-
-def _fixed(old: Config, new: Config) -> list[str]:
-    """Return the changed keys that only a restart takes up. Raises `ConfigError` for another database."""
-    if (old.store.url, old.store.key) != (new.store.url, new.store.key):
-        raise ConfigError("another database needs a restart.", file=str(new.file), key="store.url")
-    return ["daemon.listen"] if old.daemon.listen != new.daemon.listen else []
 
 
 async def serve(file: Path, relog: Callable[[Log], None]) -> int:

@@ -145,6 +145,7 @@ class Worker:
 
     async def _audit(self, name: str, wiring: Wiring) -> None:
         found = await drift.audit(self.store, wiring, self._resting(wiring))
+        self.metrics.asked(found.requests)
         if wiring.halted():
             return
         doc = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -35,7 +35,9 @@ DURATION = Figure("syncer_run_duration_seconds", "histogram", ("sync",), "How lo
 ACTIONS = Figure(
     "syncer_actions_total", "counter", ("sync", "connection", "do", "state"), "What runs did, and what came of it."
 )
-REQUESTS = Figure("syncer_requests_total", "counter", ("connection",), "Requests that runs sent to a tracker.")
+REQUESTS = Figure(
+    "syncer_requests_total", "counter", ("connection",), "Requests that runs and audits sent to a tracker."
+)
 THROTTLED = Figure(
     "syncer_throttled_seconds_total", "counter", ("connection",), "Seconds spent waiting for a tracker's limits."
 )
@@ -83,7 +85,11 @@ class Metrics:
         self._duration.labels(report.sync).observe(max(0.0, (report.finished - report.started).total_seconds()))
         for action in report.actions:
             self._actions.labels(report.sync, action.connection, action.do, action.state).inc()
-        for connection, sent in report.requests.items():
+        self.asked(report.requests)
+
+    def asked(self, requests: Mapping[str, int]) -> None:
+        """Count requests, by connection."""
+        for connection, sent in requests.items():
             self._requests.labels(connection).inc(sent)
 
     def throttled(self, connection: str, seconds: float) -> None:

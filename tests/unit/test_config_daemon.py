@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.config import Config, Log, load
-from syncer.daemon.service import prepare
+from syncer.daemon.setup import prepare
 from syncer.errors import ConfigError
 from syncer.log import redact
 from syncer.store import Store

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from structlog.testing import capture_logs
 from syncer.cli.app import run
 from syncer.config import Log
 from syncer.daemon.alerts import Alerts
-from syncer.daemon.service import SEAT, Service, prepare
+from syncer.daemon.service import SEAT, Service
+from syncer.daemon.setup import prepare
 from syncer.daemon.vigil import Vigil
-from syncer.store import Store, pulse
+from syncer.store import Store, pulse, records
 from syncer.store.lease import held
 
 pytestmark = pytest.mark.anyio
@@ -169,6 +170,24 @@ def test_an_alert_address_that_is_none_is_one_line_of_advice_without_it(
 
     assert "[daemon.alerts.url]" in line
     assert "XyZzY" not in line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('every = "1h"', 'cron = "0 0 30 2 *"', "syncs.roadmap.cron"),
+        ('timezone = "UTC"', 'timezone = "UTC"\nsweep = "0 3 31 4 *"', "daemon.sweep"),
+    ],
+)
+def test_a_time_that_never_comes_is_one_line_of_advice(
+    file: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, key: str
+) -> None:
+    change(file, old, new)
+
+    said = fails(file, capsys)
+
+    assert f"[{key}]" in said
+    assert "never comes true" in said
 
 
 def test_a_config_without_a_sync_is_one_line_of_advice(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -378,6 +397,33 @@ async def test_a_reload_on_a_machine_that_does_not_know_its_zone_is_refused(
 
     assert life.service.setup is before
     assert len(life.told("config.refused")) == 1
+
+
+async def test_an_address_that_waits_for_a_restart_is_told_until_it_is_back(begin: Begin) -> None:
+    life = await begin()
+    change(life.file, 'listen = "127.0.0.1:0"', 'listen = "127.0.0.1:1"')
+    await reload(life)
+    await reload(life)
+    change(life.file, 'listen = "127.0.0.1:1"', 'listen = "127.0.0.1:0"')
+
+    await reload(life)
+
+    assert [e["restart_for"] for e in life.told("config.reloaded")] == [["daemon.listen"], ["daemon.listen"], []]
+
+
+async def test_what_is_too_old_does_not_hold_up_the_end(begin: Begin) -> None:
+    life = await begin()
+    life.service._draining = True
+
+    with capture_logs() as log:
+        old = {"run": "R1", "sync": "roadmap", "outcome": "in_step"}
+        with life.service.store.write() as tx:
+            for number in (1, 2):
+                at = datetime(2020, 1, number, tzinfo=UTC)
+                records.save_run(tx, id_=f"R{number}", sync="gone", number=number, started=at, finished=at, doc=old)
+        await life.service._tidy()
+
+    assert [e for e in log if e["event"] == "database.tended"] == []
 
 
 async def test_a_sync_that_is_gone_has_no_worker_and_a_new_one_has(begin: Begin) -> None:

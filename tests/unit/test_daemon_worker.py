@@ -513,6 +513,20 @@ async def test_an_audit_is_told(shift: Shift) -> None:
     assert (shift.said("audit") or {})["checked"] == 1
 
 
+async def test_what_an_audit_asks_is_counted(shift: Shift) -> None:
+    before = requests(shift)
+
+    await shift.do("audit")
+
+    assert requests(shift) > before
+
+
+def requests(shift: Shift) -> float:
+    names = [s.name for s in shift.worker.wirings["s"].spokes]
+    sent = [shift.worker.metrics.registry.get_sample_value("syncer_requests_total", {"connection": n}) for n in names]
+    return sum(n or 0.0 for n in sent)
+
+
 async def test_an_audit_that_was_told_to_stop_says_nothing(shift: Shift) -> None:
     shift.halt()
 
